@@ -1,0 +1,49 @@
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import NodeConfig
+import Synchronization
+
+/// The admin port: health, metrics, the state of the cluster, operations and the web console over HTTP.
+///
+/// It knows no other node and keeps no state: every answer comes from its `AdminSource`. Runs until its task
+/// is cancelled or its service group shuts down.
+package final class AdminServer: Sendable {
+    private let address: HostPort
+    private let routes: AdminRoutes
+    private let group: any EventLoopGroup
+    private let logger: Logger
+    private let port = Mutex<Int?>(nil)
+
+    /// - Parameter token: what `Authorization: Bearer` must carry; `nil` asks for nothing (loopback only).
+    package init(
+        address: HostPort, source: any AdminSource, token: String?, group: any EventLoopGroup, logger: Logger
+    ) {
+        self.address = address
+        self.group = group
+        self.logger = logger
+        routes = AdminRoutes(source: source, token: token)
+    }
+
+    /// The port that is listened on; `nil` before it is bound.
+    package var boundPort: Int? { port.withLock { $0 } }
+
+    /// Binds, serves, and returns when it is told to stop.
+    ///
+    /// - Parameter onListening: called once, when the port is bound.
+    /// - Throws: when the port cannot be bound.
+    package func run(onListening: @escaping @Sendable () -> Void = {}) async throws {
+        let application = Application(
+            router: routes.router(),
+            configuration: ApplicationConfiguration(
+                address: .hostname(address.host, port: address.port), serverName: "martlet"),
+            onServerRunning: { channel in
+                self.port.withLock { $0 = channel.localAddress?.port }
+                onListening()
+            },
+            eventLoopGroupProvider: .shared(group), logger: logger)
+        try await application.run()
+    }
+}

@@ -1,0 +1,157 @@
+/// `GET /healthz` and `GET /readyz`: fine exactly when there is no reason why not.
+package struct HealthView: Codable, Hashable, Sendable {
+    package var status: String
+    package var reasons: [String]
+
+    package init(reasons: [String]) {
+        status = reasons.isEmpty ? "ok" : "unavailable"
+        self.reasons = reasons
+    }
+}
+
+/// `GET /cluster`.
+package struct ClusterView: Codable, Hashable, Sendable {
+    package var clusterID: String
+    package var name: String
+    package var epoch: UInt64
+    package var replicationFactor: Int
+    package var partitionCount: Int
+    package var featureLevel: Int
+    /// The id of the node that answers.
+    package var answeredBy: String
+    /// Partitions with fewer living replicas than the replication factor.
+    package var underReplicated: Int
+    /// Partitions without a quorum.
+    package var unavailable: Int
+    package var moves: [MoveView]
+    package var members: [MemberView]
+
+    package init(
+        clusterID: String, name: String, epoch: UInt64, replicationFactor: Int, partitionCount: Int,
+        featureLevel: Int, answeredBy: String, underReplicated: Int, unavailable: Int, moves: [MoveView],
+        members: [MemberView]
+    ) {
+        self.clusterID = clusterID
+        self.name = name
+        self.epoch = epoch
+        self.replicationFactor = replicationFactor
+        self.partitionCount = partitionCount
+        self.featureLevel = featureLevel
+        self.answeredBy = answeredBy
+        self.underReplicated = underReplicated
+        self.unavailable = unavailable
+        self.moves = moves
+        self.members = members
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case clusterID = "cluster_id"
+        case name
+        case epoch
+        case replicationFactor = "replication_factor"
+        case partitionCount = "partition_count"
+        case featureLevel = "feature_level"
+        case answeredBy = "answered_by"
+        case underReplicated = "under_replicated"
+        case unavailable
+        case moves
+        case members
+    }
+}
+
+/// One partition on its way between nodes.
+package struct MoveView: Codable, Hashable, Sendable {
+    package var partition: Int
+    /// Node ids that hold it now, and that will.
+    package var from: [String]
+    package var to: [String]
+    package var stage: String
+
+    package init(partition: Int, from: [String], to: [String], stage: String) {
+        self.partition = partition
+        self.from = from
+        self.to = to
+        self.stage = stage
+    }
+}
+
+/// One member, as metadata and gossip know it.
+package struct MemberView: Codable, Hashable, Sendable {
+    package var nodeID: String
+    package var name: String
+    package var number: Int
+    /// joining, up, draining, leaving, left, dead: what is committed.
+    package var state: String
+    /// alive, suspect, dead, left: what gossip says. The answering node lists itself as alive.
+    package var gossip: String
+    /// `host:port`; empty while gossip does not know it.
+    package var client: String
+    package var peer: String
+    package var admin: String
+    /// Partitions led and held, without group 0.
+    package var leaders: Int
+    package var replicas: Int
+    package var incarnation: UInt64
+    /// `nil` for the answering node and for one that never answered.
+    package var rttMilliseconds: Double?
+    package var version: String
+    package var zone: String?
+
+    package init(
+        nodeID: String, name: String, number: Int, state: String, gossip: String, client: String,
+        peer: String,
+        admin: String, leaders: Int, replicas: Int, incarnation: UInt64, rttMilliseconds: Double?,
+        version: String, zone: String?
+    ) {
+        self.nodeID = nodeID
+        self.name = name
+        self.number = number
+        self.state = state
+        self.gossip = gossip
+        self.client = client
+        self.peer = peer
+        self.admin = admin
+        self.leaders = leaders
+        self.replicas = replicas
+        self.incarnation = incarnation
+        self.rttMilliseconds = rttMilliseconds
+        self.version = version
+        self.zone = zone
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case nodeID = "node_id"
+        case name
+        case number
+        case state
+        case gossip
+        case client
+        case peer
+        case admin
+        case leaders
+        case replicas
+        case incarnation
+        case rttMilliseconds = "rtt_ms"
+        case version
+        case zone
+    }
+
+    /// Every key is always there; what is not known is `null`.
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(nodeID, forKey: .nodeID)
+        try container.encode(name, forKey: .name)
+        try container.encode(number, forKey: .number)
+        try container.encode(state, forKey: .state)
+        try container.encode(gossip, forKey: .gossip)
+        try container.encode(client, forKey: .client)
+        try container.encode(peer, forKey: .peer)
+        try container.encode(admin, forKey: .admin)
+        try container.encode(leaders, forKey: .leaders)
+        try container.encode(replicas, forKey: .replicas)
+        try container.encode(incarnation, forKey: .incarnation)
+        try container.encode(rttMilliseconds, forKey: .rttMilliseconds)
+        try container.encode(version, forKey: .version)
+        try container.encode(zone, forKey: .zone)
+    }
+}

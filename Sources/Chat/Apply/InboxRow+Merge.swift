@@ -1,0 +1,25 @@
+import Vocabulary
+import Wire
+
+extension InboxRow {
+    /// Merges what is new: every field is the later of both by its own key, so that repeats and any order of
+    /// updates end alike. Name and membership follow the member epoch, the preview the last activity.
+    package mutating func merge(_ update: InboxRow) {
+        if update.memberEpoch > memberEpoch {
+            memberEpoch = update.memberEpoch
+            isMember = update.isMember
+            title = update.title
+        }
+        if update.lastAt > lastAt {
+            lastAt = update.lastAt
+            preview = update.preview
+        }
+        head = max(head, update.head)
+        rev = max(rev, update.rev)
+        headOrdinal = max(headOrdinal, update.headOrdinal)
+        markOrdinal = max(markOrdinal, update.markOrdinal)
+        read = max(read, update.read)
+    }
+
+    package var position: ConversationPosition { ConversationPosition(seq: head, rev: rev) }
+}

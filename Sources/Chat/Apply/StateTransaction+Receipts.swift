@@ -1,0 +1,99 @@
+import Vocabulary
+import Wire
+
+extension StateTransaction {
+    /// Moves a member's watermarks forward, at most to what it may see (guarantee G7). Read implies
+    /// delivered; each advance is one rev.
+    mutating func apply(_ mark: ReceiptMark, at: Timestamp) -> ReceiptOutcome {
+        var outcome = ReceiptOutcome(
+            conversation: mark.conversation, user: mark.user, refusal: .noSuchConversation, change: nil)
+        guard var record = conversation(mark.conversation) else { return outcome }
+        guard var member = member(mark.user, of: mark.conversation, record) else {
+            outcome.refusal = .notMember
+            return outcome
+        }
+        outcome.refusal = nil
+        let before = member
+        let last = member.lastVisible(head: record.head)
+        member.moveDelivered(to: min(max(mark.delivered, mark.read), last), at: at, &record.rev)
+        member.moveRead(to: min(mark.read, last), at: at, &record.rev)
+        guard member != before else { return outcome }
+        if member.read > before.read {
+            member.markOrdinal = max(
+                member.markOrdinal, ordinal(of: member.read, in: record, mark.conversation))
+        }
+        store(member, of: mark.conversation, in: &record)
+        let change = change(mark.conversation, record, from: before, to: member)
+        if !change.members.isEmpty || change.audience != .none {
+            markDirty(mark.conversation, &record)
+            outcome.change = change
+        }
+        put(mark.conversation, record)
+        return outcome
+    }
+
+    private func ordinal(of seq: Seq, in record: ConversationRecord, _ id: ConversationID) -> Ordinal {
+        if seq == record.head { return record.ordinal }
+        return message(id, seq, hash60: record.hash60)?.ordinal ?? .zero
+    }
+
+    /// Who is to hear of it: those whose messages it covers, and for `read` the member's own devices.
+    private func change(
+        _ id: ConversationID, _ record: ConversationRecord, from before: ConversationMember,
+        to member: ConversationMember
+    ) -> ConversationChange {
+        let readMoved = member.read > before.read
+        // News for those who sent something that the receipt newly covers.
+        let lowest = readMoved ? before.read : before.delivered
+        var members = readMoved ? [member] : []
+        var audience = ConversationChange.Audience.none
+        if record.kind == .direct {
+            members += record.sides.filter { $0.user != member.user && $0.lastSent > lowest }
+        } else if record.memberCount <= ChatRules.statusMembersMax {
+            audience = .sendersAfter(lowest)
+        }
+        return ConversationChange(
+            id, record,
+            statuses: member.statuses(id, record, after: max(before.deliveredRev, before.readRev)),
+            members: members, audience: audience)
+    }
+}
+
+extension ConversationMember {
+    fileprivate mutating func moveDelivered(to seq: Seq, at: Timestamp, _ rev: inout Rev) {
+        guard seq > delivered else { return }
+        rev = rev.next
+        delivered = seq
+        deliveredAt = at
+        deliveredRev = rev
+    }
+
+    fileprivate mutating func moveRead(to seq: Seq, at: Timestamp, _ rev: inout Rev) {
+        guard seq > read else { return }
+        rev = rev.next
+        read = seq
+        readAt = at
+        readRev = rev
+    }
+
+    /// This member's receipts that changed after `rev`, in the order of their revs.
+    func statuses(_ id: ConversationID, _ record: ConversationRecord, after rev: Rev) -> [StatusEvent] {
+        var events: [StatusEvent] = []
+        if deliveredRev > rev {
+            events.append(status(.delivered, delivered, deliveredAt, deliveredRev, id, record))
+        }
+        if readRev > rev {
+            events.append(status(.read, read, readAt, readRev, id, record))
+        }
+        return events.sorted { $0.rev < $1.rev }
+    }
+
+    private func status(
+        _ status: ReceiptStatus, _ seq: Seq, _ at: Timestamp, _ rev: Rev, _ id: ConversationID,
+        _ record: ConversationRecord
+    ) -> StatusEvent {
+        StatusEvent(
+            conversation: id, messageID: record.messageID(seq), seq: seq, user: user, status: status,
+            timestamp: at, rev: rev)
+    }
+}

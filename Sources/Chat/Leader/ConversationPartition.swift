@@ -1,0 +1,206 @@
+import Placement
+import Vocabulary
+import Wire
+
+/// The conversations of one led partition: routes operations and outcomes to their machines and feeds
+/// fan-out.
+///
+/// Made when this node's leadership of the partition begins and dropped when it ends; every outcome applied
+/// in between is handed in, in order. It can host the machines itself, or show an actor per conversation how.
+package struct ConversationPartition: Sendable {
+    private let limits: Limits
+    private let partitionCount: Int
+    private var conversations: [ConversationID: ConversationMachine] = [:]
+    private var groups: [ConversationID: GroupMachine] = [:]
+    /// Active conversations by the hash in their message ids.
+    private var byHash: [UInt64: ConversationID] = [:]
+    private var withReceipts: Set<ConversationID> = []
+    private var fanout: FanoutMachine
+    private var nextResends: Tick = .zero
+    private var nextProgress: Tick = .zero
+    private var nextEviction: Tick = .zero
+
+    package init(partitionCount: Int, limits: Limits) {
+        self.partitionCount = partitionCount
+        self.limits = limits
+        fanout = FanoutMachine(partitionCount: partitionCount)
+    }
+
+    package var conversationCount: Int { conversations.count }
+    package var groupCount: Int { groups.count }
+    package var outstandingCount: Int { fanout.outstandingCount }
+
+    /// Begins: drives again what an earlier leader may not have finished. Call when everything of earlier
+    /// terms is applied, then `takeFanout`.
+    package mutating func started<View: StateView>(_ reader: ChatReader<View>) { fanout.resume(reader) }
+
+    /// Takes an operation on a conversation. Reads want a state that is fresh enough (rule Q1).
+    ///
+    /// - Parameter missing: users named in a group request who do not exist, as their partitions said.
+    package mutating func handle<View: StateView>(
+        _ token: UInt64, _ operation: Operation, missing: [UserID] = [], now: Moment, reader: ChatReader<View>
+    ) -> [ChatDirective] {
+        switch operation {
+        case .send(let request):
+            let id = ConversationID.conversation(of: request.sender, with: request.recipient)
+            return withConversation(id, now.tick) { $0.send(token, request, now: now, reader: reader) }
+        case .receipt(let request): return receipt(token, request, now: now, reader: reader)
+        case .history(let query):
+            return [.reply(token, OperationResult(reader.history(query)) { .history($0) })]
+        case .catchUp(let query):
+            return [.reply(token, OperationResult(reader.catchUp(query)) { .caughtUp($0) })]
+        case .group(let request):
+            return withGroup(request.group, now.tick) {
+                $0.handle(token, request, missing: missing, now: now, reader: reader)
+            }
+        default:
+            preconditionFailure("operation of a user's partition at a conversation's: \(operation)")
+        }
+    }
+
+    private mutating func receipt<View: StateView>(
+        _ token: UInt64, _ request: ReceiptRequest, now: Moment, reader: ChatReader<View>
+    ) -> [ChatDirective] {
+        let place: (ConversationID, Seq)
+        switch request.target {
+        case .upTo(let id, let seq): place = (id, seq)
+        case .message(let message):
+            guard let id = byHash[message.hash60] ?? reader.conversation(of: message), message.isWellFormed
+            else { return [.reply(token, .refused(.noSuchMessage))] }
+            place = (id, message.seq)
+        }
+        withReceipts.insert(place.0)
+        return withConversation(place.0, now.tick) {
+            $0.receipt(token, user: request.user, status: request.status, upTo: place.1, now: now)
+            return []
+        }
+    }
+
+    /// One command was applied, whoever proposed it.
+    package mutating func applied<View: StateView>(
+        _ outcome: CommandOutcome, now: Moment, reader: ChatReader<View>
+    ) -> [ChatDirective] {
+        switch outcome {
+        case .message(let outcome):
+            spread(outcome.change, now, reader)
+            return conversations[outcome.conversation]?.applied(outcome) ?? []
+        case .receipts(let outcomes):
+            var directives: [ChatDirective] = []
+            for outcome in outcomes {
+                spread(outcome.change, now, reader)
+                directives += conversations[outcome.conversation]?.applied(outcome) ?? []
+            }
+            return directives
+        case .group(let outcome):
+            let answers = groups[outcome.command.group]?.applied(outcome) ?? []
+            spread(outcome.change, now, reader)
+            return answers
+        case .fanoutProgressed, .usersEnsured, .deviceRegistered, .inbox, .deviceAcks, .lastSeen:
+            return []
+        }
+    }
+
+    private mutating func spread<View: StateView>(
+        _ change: ConversationChange?, _ now: Moment, _ reader: ChatReader<View>
+    ) {
+        guard let change else { return }
+        guard change.kind == .group else { return fanout.committed(change, roster: nil) }
+        let count = partitionCount
+        let roster = withGroup(change.conversation, now.tick) { group in
+            group.update(change.members)
+            return group.roster(reader: reader, partitionCount: count, now: now.tick)
+        }
+        fanout.committed(change, roster: roster)
+    }
+
+    /// A command was not proposed after all, or nobody knows what became of it.
+    package mutating func refused(_ command: Command, _ refusal: Refusal) -> [ChatDirective] {
+        switch command {
+        case .sendMessage(let send):
+            return conversations[send.conversation]?.refused(send, refusal) ?? []
+        case .receipts(let batch):
+            return batch.marks.flatMap { conversations[$0.conversation]?.refused($0, refusal) ?? [] }
+        case .changeGroup(let change): return groups[change.group]?.refused(change, refusal) ?? []
+        default: return []
+        }
+    }
+
+    /// News for the leaders of users' partitions; ask after every batch of outcomes.
+    package mutating func takeFanout(now: Tick) -> [FanoutItem] { fanout.takeItems(now: now) }
+
+    /// A users' partition has committed rows.
+    package mutating func acknowledged(_ ack: FanoutAck) { fanout.acknowledged(ack) }
+
+    /// Another node leads a users' partition now.
+    package mutating func leaderChanged(of partition: PartitionID) {
+        fanout.leaderChanged(of: partition)
+        nextResends = .zero
+    }
+
+    /// Does what is due; call every 50 ms. Returns what to order, and fan-out to send again.
+    package mutating func tick<View: StateView>(
+        now: Moment, reader: ChatReader<View>
+    ) -> (directives: [ChatDirective], resends: [FanoutItem]) {
+        var directives = flushReceipts(now, reader)
+        var resends: [FanoutItem] = []
+        if now.tick >= nextResends {
+            nextResends = now.tick + 250
+            resends = fanout.takeResends(now: now.tick)
+        }
+        if now.tick >= nextProgress {
+            nextProgress = now.tick + 1_000
+            let marks = fanout.takeProgress()
+            if !marks.isEmpty { directives.append(.propose(.fanoutProgress(marks))) }
+        }
+        if now.tick >= nextEviction {
+            nextEviction = now.tick + 1_000
+            evict(now.tick)
+        }
+        return (directives, resends)
+    }
+
+    private mutating func flushReceipts<View: StateView>(
+        _ now: Moment, _ reader: ChatReader<View>
+    ) -> [ChatDirective] {
+        var marks: [ReceiptMark] = []
+        var directives: [ChatDirective] = []
+        for id in withReceipts.sorted() {
+            guard let taken = conversations[id]?.takeReceipts(reader: reader) else { continue }
+            marks += taken.marks
+            directives += taken.answers
+        }
+        withReceipts.removeAll(keepingCapacity: true)
+        if !marks.isEmpty { directives.append(.propose(.receipts(ReceiptBatch(at: now.wall, marks: marks)))) }
+        return directives
+    }
+
+    /// Leadership ends: everybody who waits is answered.
+    package mutating func abandon(_ refusal: Refusal) -> [ChatDirective] {
+        var directives: [ChatDirective] = []
+        for id in conversations.keys.sorted() { directives += conversations[id]?.abandon(refusal) ?? [] }
+        for id in groups.keys.sorted() { directives += groups[id]?.abandon(refusal) ?? [] }
+        return directives
+    }
+
+    private mutating func evict(_ now: Tick) {
+        let idle = limits.actorIdleMilliseconds
+        for (id, machine) in conversations where machine.isIdle(now: now, after: idle) {
+            conversations[id] = nil
+            byHash[id.placementHash >> 4] = nil
+        }
+        groups = groups.filter { !$0.value.isIdle(now: now, after: idle) }
+    }
+
+    private mutating func withConversation<Result>(
+        _ id: ConversationID, _ now: Tick, _ body: (inout ConversationMachine) -> Result
+    ) -> Result {
+        if conversations[id] == nil { byHash[id.placementHash >> 4] = id }
+        return body(&conversations[id, default: ConversationMachine(conversation: id, now: now)])
+    }
+
+    private mutating func withGroup<Result>(
+        _ id: ConversationID, _ now: Tick, _ body: (inout GroupMachine) -> Result
+    ) -> Result {
+        body(&groups[id, default: GroupMachine(group: id, limits: limits, now: now)])
+    }
+}

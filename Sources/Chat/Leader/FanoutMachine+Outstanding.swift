@@ -1,0 +1,181 @@
+import Vocabulary
+import Wire
+
+extension FanoutMachine {
+    /// What the targets of one conversation have not acknowledged.
+    struct Outstanding: Sendable {
+        var header: Header
+        var pending: [PartitionID: Pending] = [:]
+        /// Partitions that the change being taken touched and that are not yet in the queue.
+        var unqueued: [PartitionID] = []
+
+        init(_ change: ConversationChange) { header = Header(change) }
+
+        subscript(partition: PartitionID) -> Pending {
+            get { pending[partition] ?? Pending() }
+            _modify {
+                var value = pending.removeValue(forKey: partition) ?? Pending()
+                defer {
+                    if !value.isQueued && !unqueued.contains(partition) { unqueued.append(partition) }
+                    pending[partition] = value
+                }
+                yield &value
+            }
+        }
+
+        /// Adds those of `users` whom the change concerns; their own marks have not moved.
+        mutating func add(
+            _ users: [UserID], _ change: ConversationChange, _ roster: GroupRoster, to partition: PartitionID
+        ) {
+            let concerned = users.filter { user in
+                roster.members[user].map { change.concerns($0) } ?? false
+            }
+            guard !concerned.isEmpty else { return }
+            self[partition].add(concerned, change)
+        }
+
+        mutating func becomeRepair() {
+            for partition in pending.keys { pending[partition]?.isRepair = true }
+            for partition in pending.keys { pending[partition]?.messages = [] }
+        }
+    }
+
+    /// The conversation's side of every item: the latest of each field.
+    struct Header: Sendable {
+        var kind: ConversationKind
+        var pair: [UserID]
+        var title: String
+        var memberEpoch: UInt64
+        var rev: Rev
+        var headOrdinal: Ordinal
+        var lastAt: Timestamp
+        var preview: String
+
+        init(_ change: ConversationChange) {
+            kind = change.kind
+            pair = change.pair
+            title = change.title
+            memberEpoch = change.memberEpoch
+            rev = change.rev
+            headOrdinal = change.headOrdinal
+            lastAt = change.lastAt
+            preview = change.preview
+        }
+
+        mutating func merge(_ change: ConversationChange) {
+            title = change.title
+            memberEpoch = change.memberEpoch
+            rev = max(rev, change.rev)
+            headOrdinal = max(headOrdinal, change.headOrdinal)
+            if change.lastAt > lastAt {
+                lastAt = change.lastAt
+                preview = change.preview
+            }
+        }
+    }
+
+    /// What one partition has not acknowledged: everything, so that one acknowledgement covers it all.
+    struct Pending: Sendable {
+        var rev: Rev = .zero
+        var targets: [UserID: FanoutItem.Target] = [:]
+        /// Bodies not sent yet.
+        var messages: [MessageRecord] = []
+        /// Receipts, the latest per member and kind.
+        var statuses: [StatusKey: StatusEvent] = [:]
+        /// Driven by a new leader, which does not know the receipts of before: until that is acknowledged
+        /// bodies stay back, so that sessions read what they lack instead of believing to have all before a
+        /// body.
+        var isRepair = false
+        var isQueued = false
+        var dueAt: Tick = .zero
+        var attempts: UInt64 = 0
+
+        mutating func add(_ target: FanoutItem.Target, _ change: ConversationChange, joined: Seq) {
+            // Who joins with this change must not be shown bodies of before.
+            if joined == change.head { messages.removeAll { $0.seq < joined } }
+            merge(target)
+            note(change)
+        }
+
+        mutating func add(_ users: [UserID], _ change: ConversationChange) {
+            for user in users {
+                merge(
+                    FanoutItem.Target(
+                        user: user, markOrdinal: .zero, read: .zero, isMember: true, head: change.head))
+            }
+            note(change)
+        }
+
+        private mutating func merge(_ target: FanoutItem.Target) {
+            guard var known = targets[target.user] else {
+                targets[target.user] = target
+                return
+            }
+            known.markOrdinal = max(known.markOrdinal, target.markOrdinal)
+            known.read = max(known.read, target.read)
+            known.isMember = target.isMember
+            known.head = max(known.head, target.head)
+            targets[target.user] = known
+        }
+
+        private mutating func note(_ change: ConversationChange) {
+            attempts = 0
+            // Several targets of one change share the partition.
+            if rev == change.rev { return }
+            rev = change.rev
+            if let message = change.message, !isRepair { messages.append(message) }
+            for status in change.statuses { statuses[StatusKey(status)] = status }
+        }
+
+        mutating func take(
+            _ header: Header, _ conversation: ConversationID, _ partition: PartitionID, now: Tick
+        ) -> FanoutItem {
+            defer {
+                messages = []
+                isQueued = false
+                dueAt = now + (1_000 << min(attempts, 3))
+                attempts += 1
+            }
+            return FanoutItem(
+                partition: partition, conversation: conversation, kind: header.kind, pair: header.pair,
+                title: header.title, memberEpoch: header.memberEpoch, rev: rev,
+                headOrdinal: header.headOrdinal,
+                lastAt: header.lastAt, preview: header.preview,
+                targets: targets.values.sorted { $0.user < $1.user }, messages: messages,
+                statuses: statuses.values.sorted { ($0.rev, $0.user) < ($1.rev, $1.user) })
+        }
+    }
+}
+
+/// Whose receipt of which kind: of two, the later one says it all.
+struct StatusKey: Hashable, Sendable {
+    var user: UserID
+    var status: ReceiptStatus
+
+    init(_ event: StatusEvent) {
+        user = event.user
+        status = event.status
+    }
+}
+
+extension FanoutItem.Target {
+    init(_ member: ConversationMember, head: Seq) {
+        self.init(
+            user: member.user, markOrdinal: member.markOrdinal, read: member.read, isMember: member.isMember,
+            head: member.lastVisible(head: head))
+    }
+}
+
+extension ConversationChange {
+    /// Whether the change is news for a member whose own row it did not write. The roster may be ahead of the
+    /// change: who joined later must not see it, who left later must.
+    fileprivate func concerns(_ member: ConversationMember) -> Bool {
+        guard member.joinedSeq <= head, member.isMember || member.leftSeq >= head else { return false }
+        switch audience {
+        case .none: return false
+        case .everyone: return true
+        case .sendersAfter(let seq):
+            return member.lastSent > seq && !statuses.contains { $0.user == member.user }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+import Vocabulary
+import Wire
+
+/// What a user's live sessions have been sent of one conversation.
+struct LiveConversation: Hashable, Sendable {
+    var position: ConversationPosition
+    /// The receipts sent, by the rev of the latest of each.
+    var statuses: [StatusKey: Rev] = [:]
+}
+
+/// One event for one session, with its place among the events of the same item.
+package struct LivePush: Hashable, Sendable {
+    package var node: NodeID
+    package var addressee: SessionPush.Addressee
+    package var event: SessionPush.Event
+    package var place: Int
+}
+
+extension UserMachine {
+    /// Sends an item's news to all sessions, without waiting for a disk.
+    ///
+    /// A device does not get its own messages: those are answered with `sent`. When the item shows a head or
+    /// a rev whose body this leader never had, sessions are told to read what lacks.
+    /// - Parameter before: the user's row before this item, committed or not; asked once per conversation.
+    package mutating func receive(
+        _ item: FanoutItem, _ target: FanoutItem.Target, before: () -> InboxRow?, positions: Positions
+    ) -> [LivePush] {
+        guard sessionCount > 0 else { return [] }
+        var known =
+            live.removeValue(forKey: item.conversation)
+            ?? LiveConversation(position: before()?.position ?? .start)
+        let statuses = item.statuses.filter { known.isNews($0, for: target) }
+        let messages = item.messages.filter { $0.seq <= target.head }
+        var pushes: [LivePush] = []
+        for (place, event) in events(messages, statuses, item.rev).enumerated() {
+            pushes += push(event, item.conversation, place: place, positions)
+        }
+        let head = ConversationPosition(seq: target.head, rev: item.rev)
+        if known.lacks(head, last: messages.last?.seq, isBare: item.messages.isEmpty && item.statuses.isEmpty)
+        {
+            pushes += push(
+                .advanced(item.conversation, head: head), item.conversation, place: .max, positions)
+        }
+        known.position = known.position.merged(with: head)
+        for status in statuses { known.statuses[StatusKey(status)] = status.rev }
+        live[item.conversation] = known
+        return pushes
+    }
+
+    /// Rows are committed: everything up to `version` was pushed before.
+    package func committed(_ version: InboxVersion) -> [LivePush] {
+        sessions.map { session in
+            LivePush(
+                node: session.key.node,
+                addressee: SessionPush.Addressee(session: session.key.number, position: .start),
+                event: .version(version), place: 0)
+        }
+    }
+
+    /// Puts messages and receipts in an order in which the rev of each event is true: whoever has the event
+    /// has every receipt up to it.
+    private func events(
+        _ messages: [MessageRecord], _ statuses: [StatusEvent], _ rev: Rev
+    ) -> [SessionPush.Event] {
+        guard let firstStatus = statuses.first, let lastStatus = statuses.last else {
+            return messages.map { .message($0, rev: rev) }
+        }
+        let before = firstStatus.rev.previous
+        let endsWithMessage = rev > lastStatus.rev
+        let early = endsWithMessage ? messages.dropLast() : messages[...]
+        var events: [SessionPush.Event] = early.map { .message($0, rev: before) }
+        events += statuses.map { .status($0) }
+        if endsWithMessage, let last = messages.last { events.append(.message(last, rev: rev)) }
+        return events
+    }
+
+    private mutating func push(
+        _ event: SessionPush.Event, _ conversation: ConversationID, place: Int, _ positions: Positions
+    ) -> [LivePush] {
+        var pushes: [LivePush] = []
+        for index in sessions.indices where !event.isOwn(of: user, sessions[index].device) {
+            let position = position(index, conversation, positions)
+            let key = sessions[index].key
+            pushes.append(
+                LivePush(
+                    node: key.node,
+                    addressee: SessionPush.Addressee(session: key.number, position: position), event: event,
+                    place: place))
+        }
+        return pushes
+    }
+}
+
+extension LiveConversation {
+    /// A member's own `delivered` is no news for it, nor is anything of a conversation one has left.
+    fileprivate func isNews(_ status: StatusEvent, for target: FanoutItem.Target) -> Bool {
+        guard target.isMember, status.user != target.user || status.status == .read else { return false }
+        return status.rev > statuses[StatusKey(status)] ?? .zero
+    }
+
+    fileprivate func lacks(_ head: ConversationPosition, last: Seq?, isBare: Bool) -> Bool {
+        head.seq > max(position.seq, last ?? .zero) || isBare && head.rev > position.rev
+    }
+}
+
+extension SessionPush.Event {
+    fileprivate func isOwn(of user: UserID, _ device: DeviceID) -> Bool {
+        guard case .message(let message, _) = self else { return false }
+        return message.sender == user && message.senderDevice == device && message.type != .system
+    }
+}
+
+extension [LivePush] {
+    /// Pushes to one node with the same event become one, in the order of the events.
+    package var merged: [ChatDirective] {
+        if count == 1 {
+            return map { .push($0.node, SessionPush(addressees: [$0.addressee], event: $0.event)) }
+        }
+        var groups: [(node: NodeID, place: Int, push: SessionPush)] = []
+        for push in self {
+            let same = groups.firstIndex {
+                $0.node == push.node && $0.place == push.place && $0.push.event == push.event
+            }
+            if let same {
+                groups[same].push.addressees.append(push.addressee)
+            } else {
+                groups.append(
+                    (push.node, push.place, SessionPush(addressees: [push.addressee], event: push.event)))
+            }
+        }
+        // A session has at most one event of a place, so the order within a place does not matter.
+        return groups.sorted { $0.place < $1.place }.map { .push($0.node, $0.push) }
+    }
+}

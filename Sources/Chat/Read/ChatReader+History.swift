@@ -1,0 +1,89 @@
+import Vocabulary
+import Wire
+
+extension ChatReader {
+    /// One page of what the user may see of a conversation.
+    package func history(_ query: HistoryQuery) -> Result<HistoryPage, Refusal> {
+        guard let record = view.conversation(query.conversation) else { return .failure(.noSuchConversation) }
+        guard let member = view.member(query.user, of: query.conversation, record) else {
+            return .failure(.notMember)
+        }
+        let first = max(member.joinedSeq, Seq(1))
+        let newest = member.lastVisible(head: record.head)
+        var range = first..<max(first, newest.next)
+        if let bound = query.bound {
+            switch query.order {
+            case .descending: range = range.clamped(to: Seq.zero..<bound)
+            case .ascending: range = range.clamped(to: bound.next..<Seq(.max))
+            }
+        }
+        let messages = messages(
+            query.conversation, record, in: range, limit: query.limit, reverse: query.order == .descending)
+        return .success(
+            HistoryPage(
+                messages: messages,
+                hasMore: range.upperBound.distance(after: range.lowerBound) > messages.count,
+                newest: newest))
+    }
+
+    /// What a device lacks: messages after its position, without gaps; with the last page the receipts after
+    /// its rev.
+    package func catchUp(_ query: CatchUpQuery) -> Result<CatchUpPage, Refusal> {
+        guard let record = view.conversation(query.conversation) else { return .failure(.noSuchConversation) }
+        guard let member = view.member(query.user, of: query.conversation, record) else {
+            return .failure(.notMember)
+        }
+        let newest = member.lastVisible(head: record.head)
+        let first = max(query.after.seq.next, member.joinedSeq, Seq(1))
+        let messages = messages(
+            query.conversation, record, in: first..<max(first, newest.next), limit: query.limit,
+            reverse: false)
+        let reached = messages.last?.seq ?? max(query.after.seq, newest)
+        if reached < newest {
+            let position = ConversationPosition(seq: reached, rev: query.after.rev)
+            return .success(CatchUpPage(messages: messages, statuses: [], position: position, hasMore: true))
+        }
+        let position = ConversationPosition(seq: reached, rev: max(query.after.rev, record.rev))
+        return .success(
+            CatchUpPage(
+                messages: messages,
+                statuses: statuses(query.conversation, record, for: member, after: query.after.rev),
+                position: position, hasMore: false))
+    }
+
+    /// Receipts after `rev` that concern `member`: others' when it has sent something, and its own `read`.
+    private func statuses(
+        _ id: ConversationID, _ record: ConversationRecord, for member: ConversationMember, after rev: Rev
+    ) -> [StatusEvent] {
+        guard record.rev > rev else { return [] }
+        var events = member.statuses(id, record, after: rev).filter { $0.status == .read }
+        let toldOfOthers = record.memberCount <= ChatRules.statusMembersMax
+        if toldOfOthers && member.isMember && member.lastSent > .zero {
+            for other in view.members(of: id, record) where other.user != member.user && other.isMember {
+                events += other.statuses(id, record, after: rev)
+            }
+        }
+        return events.sorted { $0.rev < $1.rev }
+    }
+
+    private func messages(
+        _ id: ConversationID, _ record: ConversationRecord, in range: Range<Seq>, limit: Int, reverse: Bool
+    ) -> [MessageRecord] {
+        if range.isEmpty || limit <= 0 { return [] }
+        // The commonest catch-up lacks exactly one message: a get is cheaper than a scan.
+        if range.lowerBound.next == range.upperBound {
+            return view.message(id, range.lowerBound, hash60: record.hash60).map { [$0] } ?? []
+        }
+        let pairs = view.pairs(
+            from: Tables.message(id, range.lowerBound), to: Tables.message(id, range.upperBound),
+            limit: limit,
+            reverse: reverse)
+        return pairs.map { pair in
+            guard let seq = Tables.seq(atEndOf: pair.key),
+                let message = try? StoredMessage.decode(
+                    pair.value, conversation: id, hash60: record.hash60, seq: seq)
+            else { preconditionFailure("stored message of key \(pair.key) does not decode") }
+            return message
+        }
+    }
+}

@@ -1,0 +1,96 @@
+import Vocabulary
+import Wire
+
+/// A member of a conversation, also one who has left: the row stays, so that a late event cannot bring it
+/// back.
+package struct ConversationMember: Hashable, Sendable {
+    package var user: UserID
+    package var role: GroupRole
+    /// The first seq this member may see.
+    package var joinedSeq: Seq
+    /// The last seq this member may see; zero while it is a member.
+    package var leftSeq: Seq = .zero
+    /// The conversation's member epoch when it joined: who is the oldest member.
+    package var joinedEpoch: UInt64
+    package var delivered: Seq
+    package var deliveredAt: Timestamp = .zero
+    /// The conversation's rev at which `delivered` last changed.
+    package var deliveredRev: Rev = .zero
+    package var read: Seq
+    package var readAt: Timestamp = .zero
+    package var readRev: Rev = .zero
+    /// User messages up to the later of own read mark and own last send: what is not unread.
+    package var markOrdinal: Ordinal
+    /// The last message this member sent; zero when it sent none.
+    package var lastSent: Seq = .zero
+
+    /// A member from `joinedSeq` on, to whom everything before counts as read.
+    package init(user: UserID, role: GroupRole, joinedSeq: Seq, joinedEpoch: UInt64, markOrdinal: Ordinal) {
+        self.user = user
+        self.role = role
+        self.joinedSeq = joinedSeq
+        self.joinedEpoch = joinedEpoch
+        self.delivered = joinedSeq.previous
+        self.read = joinedSeq.previous
+        self.markOrdinal = markOrdinal
+    }
+
+    package var isMember: Bool { leftSeq == .zero }
+    package var isAdmin: Bool { isMember && role != .member }
+
+    /// The last seq this member may see of a conversation that stands at `head`.
+    package func lastVisible(head: Seq) -> Seq { isMember ? head : min(head, leftSeq) }
+}
+
+extension ConversationMember {
+    func write(into writer: inout ByteWriter) {
+        writer.text(user)
+        writer.u8(role.code)
+        writer.counter(joinedSeq)
+        writer.counter(leftSeq)
+        writer.varint(joinedEpoch)
+        writer.counter(delivered)
+        writer.timestamp(deliveredAt)
+        writer.counter(deliveredRev)
+        writer.counter(read)
+        writer.timestamp(readAt)
+        writer.counter(readRev)
+        writer.counter(markOrdinal)
+        writer.counter(lastSent)
+    }
+
+    init(from reader: inout ByteReader) throws(DecodingFailure) {
+        user = try reader.textIdentity()
+        role = try GroupRole(code: try reader.u8())
+        joinedSeq = try reader.counter()
+        leftSeq = try reader.counter()
+        joinedEpoch = try reader.varint()
+        delivered = try reader.counter()
+        deliveredAt = try reader.timestamp()
+        deliveredRev = try reader.counter()
+        read = try reader.counter()
+        readAt = try reader.timestamp()
+        readRev = try reader.counter()
+        markOrdinal = try reader.counter()
+        lastSent = try reader.counter()
+    }
+}
+
+extension GroupRole {
+    fileprivate var code: UInt8 {
+        switch self {
+        case .owner: 0
+        case .admin: 1
+        case .member: 2
+        }
+    }
+
+    fileprivate init(code: UInt8) throws(DecodingFailure) {
+        switch code {
+        case 0: self = .owner
+        case 1: self = .admin
+        case 2: self = .member
+        default: throw .unknown(field: "role", value: UInt64(code))
+        }
+    }
+}

@@ -1,0 +1,74 @@
+import Vocabulary
+import Wire
+
+/// A conversation's own row: read and written once by every send.
+package struct ConversationRecord: Hashable, Sendable {
+    package var kind: ConversationKind
+    /// A group's name; empty for a direct conversation.
+    package var name: String
+    /// The top 60 bits of the placement hash, kept so that apply need not hash.
+    package var hash60: UInt64
+    package var head: Seq = .zero
+    package var ordinal: Ordinal = .zero
+    package var rev: Rev = .zero
+    package var lastTimestamp: Timestamp = .zero
+    /// +1 with every change of name or members.
+    package var memberEpoch: UInt64 = 0
+    package var memberCount: Int = 0
+    /// The last rev that changed somebody's inbox row, and the last one that all targets acknowledged.
+    package var undeliveredRev: Rev = .zero
+    package var fannedOutRev: Rev = .zero
+    /// A direct conversation's members, sorted: one when it is with oneself. Empty for a group.
+    package var sides: [ConversationMember] = []
+
+    package init(kind: ConversationKind, name: String, hash60: UInt64) {
+        self.kind = kind
+        self.name = name
+        self.hash60 = hash60
+    }
+
+    /// The two users of a direct conversation, sorted; empty for a group.
+    package var pair: [UserID] {
+        guard let first = sides.first, let last = sides.last else { return [] }
+        return [first.user, last.user]
+    }
+
+    package func messageID(_ seq: Seq) -> MessageID { MessageID(hash60: hash60, seq: seq) }
+    package var isDirty: Bool { undeliveredRev > fannedOutRev }
+}
+
+extension ConversationRecord {
+    var bytes: [UInt8] {
+        var writer = ByteWriter(capacity: 128)
+        writer.u8(kind.rawValue)
+        writer.text(name)
+        writer.u64(hash60)
+        writer.counter(head)
+        writer.counter(ordinal)
+        writer.counter(rev)
+        writer.timestamp(lastTimestamp)
+        writer.varint(memberEpoch)
+        writer.varint(memberCount)
+        writer.counter(undeliveredRev)
+        writer.counter(fannedOutRev)
+        writer.list(sides) { $1.write(into: &$0) }
+        return writer.bytes
+    }
+
+    init(_ bytes: [UInt8]) throws(DecodingFailure) {
+        var reader = ByteReader(bytes)
+        kind = try ChatCodec.kind(from: &reader)
+        name = try reader.text()
+        hash60 = try reader.u64()
+        head = try reader.counter()
+        ordinal = try reader.counter()
+        rev = try reader.counter()
+        lastTimestamp = try reader.timestamp()
+        memberEpoch = try reader.varint()
+        memberCount = try reader.length()
+        undeliveredRev = try reader.counter()
+        fannedOutRev = try reader.counter()
+        sides = try reader.list { (reader) throws(DecodingFailure) in try ConversationMember(from: &reader) }
+        try reader.finish()
+    }
+}

@@ -1,0 +1,186 @@
+import Vocabulary
+import Wire
+
+/// Every key of a partition's chat state. The first byte is the table; numbers are big-endian, so keys sort
+/// by value; a zero byte ends a user id (user ids have no zero byte).
+///
+/// | table | key after the table byte | value |
+/// |---|---|---|
+/// | 0x01 conversations | conversation (16) | `ConversationRecord`: kind, pair or name, head, rev, ... |
+/// | 0x02 by message | hash60 (8) | the conversations with that hash, 16 bytes each: in practice one |
+/// | 0x03 messages | conversation (16), seq (8) | `StoredMessage` |
+/// | 0x04 dedup | conversation (16), length of sender (1), sender, client message id | seq, payload digest |
+/// | 0x05 members | conversation (16), user | `ConversationMember`; groups only: a pair is in the conversation |
+/// | 0x06 dirty | conversation (16) | nothing: some target partition may lack the latest rev |
+/// | 0x10 users | user | `UserRecord`: created, inbox version, last seen, devices |
+/// | 0x11 positions | user, 0, conversation (16) | `PositionsRecord`: where the user's devices stand |
+/// | 0x12 inbox | user, 0, conversation (16) | the inbox row |
+/// | 0x13 inbox versions | user, 0, version (8) | conversation (16) |
+/// | 0x14 activity | user, 0, last activity (8), conversation (16) | nothing |
+enum Tables {
+    private enum Table: UInt8 {
+        case conversations = 0x01
+        case byMessage = 0x02
+        case messages = 0x03
+        case dedup = 0x04
+        case members = 0x05
+        case dirty = 0x06
+        case users = 0x10
+        case positions = 0x11
+        case inbox = 0x12
+        case inboxVersions = 0x13
+        case activity = 0x14
+    }
+
+    static func conversation(_ id: ConversationID) -> [UInt8] { key(.conversations, id) }
+
+    static func byMessage(hash60: UInt64) -> [UInt8] {
+        var writer = start(.byMessage, 8)
+        writer.u64BigEndian(hash60)
+        return writer.bytes
+    }
+
+    static func message(_ conversation: ConversationID, _ seq: Seq) -> [UInt8] {
+        var writer = start(.messages, 24)
+        writer.identity(conversation)
+        writer.u64BigEndian(seq.raw)
+        return writer.bytes
+    }
+
+    static func dedup(_ conversation: ConversationID, _ sender: UserID, _ id: ClientMessageID) -> [UInt8] {
+        var writer = start(.dedup, 96)
+        writer.identity(conversation)
+        writer.text(sender)
+        writer.raw(id.text.utf8)
+        return writer.bytes
+    }
+
+    static func member(_ conversation: ConversationID, _ user: UserID) -> [UInt8] {
+        var writer = start(.members, 16 + user.text.utf8.count)
+        writer.identity(conversation)
+        writer.raw(user.text.utf8)
+        return writer.bytes
+    }
+
+    static func members(_ conversation: ConversationID) -> KeyRange {
+        KeyRange(prefix: key(.members, conversation))
+    }
+
+    static func dirty(_ conversation: ConversationID) -> [UInt8] { key(.dirty, conversation) }
+    static let allDirty = KeyRange(prefix: [Table.dirty.rawValue])
+
+    static func user(_ user: UserID) -> [UInt8] {
+        var writer = start(.users, user.text.utf8.count)
+        writer.raw(user.text.utf8)
+        return writer.bytes
+    }
+
+    static func positions(_ user: UserID, _ conversation: ConversationID) -> [UInt8] {
+        key(.positions, user, conversation)
+    }
+
+    static func inbox(_ user: UserID, _ conversation: ConversationID) -> [UInt8] {
+        key(.inbox, user, conversation)
+    }
+
+    static func inboxVersion(_ user: UserID, _ version: InboxVersion) -> [UInt8] {
+        var writer = start(.inboxVersions, user)
+        writer.u64BigEndian(version.raw)
+        return writer.bytes
+    }
+
+    /// Versions after `version`, ascending.
+    static func inboxVersions(_ user: UserID, after version: InboxVersion) -> KeyRange {
+        let all = KeyRange(prefix: start(.inboxVersions, user).bytes)
+        return KeyRange(lower: inboxVersion(user, version.next), upper: all.upper)
+    }
+
+    static func activity(_ user: UserID, _ lastAt: Timestamp, _ conversation: ConversationID) -> [UInt8] {
+        var writer = start(.activity, user)
+        // The sign bit turned round, so that times before 1970 sort first.
+        writer.u64BigEndian(UInt64(bitPattern: lastAt.milliseconds) ^ (1 << 63))
+        writer.identity(conversation)
+        return writer.bytes
+    }
+
+    /// All activity of `user` before `cursor`.
+    static func activity(_ user: UserID, before cursor: ConversationsCursor?) -> KeyRange {
+        var range = KeyRange(prefix: start(.activity, user).bytes)
+        if let cursor { range.upper = activity(user, cursor.lastAt, cursor.conversation) }
+        return range
+    }
+
+    /// A conversation as the value of an index.
+    static func value(of conversation: ConversationID) -> [UInt8] {
+        var writer = ByteWriter(capacity: 16)
+        writer.identity(conversation)
+        return writer.bytes
+    }
+
+    /// The conversation that ends a key of the positions, inbox and activity tables, or is a whole value.
+    static func conversation(atEndOf bytes: [UInt8]) -> ConversationID? {
+        var reader = ByteReader(bytes.suffix(16))
+        return try? reader.identity(ConversationID.self)
+    }
+
+    /// The seq that ends a key of the messages table.
+    static func seq(atEndOf key: [UInt8]) -> Seq? {
+        var reader = ByteReader(key.suffix(8))
+        return (try? reader.u64BigEndian()).map { Seq($0) }
+    }
+
+    private static func start(_ table: Table, _ capacity: Int) -> ByteWriter {
+        var writer = ByteWriter(capacity: capacity + 1)
+        writer.u8(table.rawValue)
+        return writer
+    }
+
+    private static func start(_ table: Table, _ user: UserID) -> ByteWriter {
+        var writer = start(table, user.text.utf8.count + 25)
+        writer.raw(user.text.utf8)
+        writer.u8(0)
+        return writer
+    }
+
+    private static func key(_ table: Table, _ conversation: ConversationID) -> [UInt8] {
+        var writer = start(table, 16)
+        writer.identity(conversation)
+        return writer.bytes
+    }
+
+    private static func key(_ table: Table, _ user: UserID, _ conversation: ConversationID) -> [UInt8] {
+        var writer = start(table, user)
+        writer.identity(conversation)
+        return writer.bytes
+    }
+}
+
+/// Keys from `lower` up to, not including, `upper`.
+struct KeyRange {
+    var lower: [UInt8]
+    var upper: [UInt8]
+
+    init(lower: [UInt8], upper: [UInt8]) {
+        self.lower = lower
+        self.upper = upper
+    }
+
+    /// All keys that begin with `prefix`.
+    init(prefix: [UInt8]) {
+        lower = prefix
+        upper = prefix
+        while let last = upper.last {
+            if last < 0xFF {
+                upper[upper.count - 1] = last + 1
+                return
+            }
+            upper.removeLast()
+        }
+    }
+}
+
+extension StateView {
+    func pairs(in range: KeyRange, limit: Int = .max, reverse: Bool = false) -> [StatePair] {
+        pairs(from: range.lower, to: range.upper, limit: limit, reverse: reverse)
+    }
+}

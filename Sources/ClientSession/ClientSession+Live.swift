@@ -1,0 +1,102 @@
+import Vocabulary
+import Wire
+
+extension ClientSession {
+    /// One push; `position` is where the device stood when this session was opened.
+    package mutating func pushed(
+        _ pushed: PushedEvent, position: ConversationPosition, now: Tick, out: inout [SessionDirective]
+    ) {
+        guard !isClosed else { return }
+        switch pushed.event {
+        case .message(let record, let rev):
+            message(record, rev: rev, frame: pushed.frame, position: position, now: now, out: &out)
+        case .status(let event): status(event, frame: pushed.frame, position: position, out: &out)
+        case .advanced(let conversation, let head):
+            meet(conversation, at: position)
+            fallBehind(conversation, head: head, out: &out)
+        case .version(let version):
+            nextVersion = max(nextVersion, version)
+            progressed(now: now, out: &out)
+        case .close(let code, let reason): close(code: code, reason: reason, now: now, out: &out)
+        }
+    }
+
+    private mutating func meet(_ conversation: ConversationID, at position: ConversationPosition) {
+        if feeds[conversation] == nil {
+            feeds[conversation] = ConversationFeed(position: position, acked: position)
+        } else {
+            feeds[conversation]?.meet(at: position)
+        }
+    }
+
+    /// The next message is written at once; an older one is known; before a later one there is a gap to read.
+    private mutating func message(
+        _ record: MessageRecord, rev: Rev, frame: [UInt8], position: ConversationPosition, now: Tick,
+        out: inout [SessionDirective]
+    ) {
+        let conversation = record.conversation
+        meet(conversation, at: position)
+        guard let feed = feeds[conversation], record.seq > feed.written.seq else {
+            // Known by its seq, for instance as an own send; its rev may still be news.
+            if feeds[conversation]?.isBehind == false { feeds[conversation]?.passRev(rev) }
+            return
+        }
+        let isOwn = isFromThisDevice(record)
+        guard record.seq == feed.written.seq.next, isOwn || unwritableSince == nil else {
+            let head = ConversationPosition(seq: record.seq, rev: rev)
+            return fallBehind(conversation, head: head, out: &out)
+        }
+        learn(record.messageID, seq: record.seq, in: conversation)
+        if !isOwn { out.append(.write(frame)) }
+        feeds[conversation]?.advance(to: record.seq, rev: rev, isOwn: isOwn)
+        isCursorDirty = true
+        if isOwn { noteOwnAck(conversation, now: now) }
+    }
+
+    /// Receipts are written only where nothing of their conversation lacks.
+    private mutating func status(
+        _ event: StatusEvent, frame: [UInt8], position: ConversationPosition, out: inout [SessionDirective]
+    ) {
+        meet(event.conversation, at: position)
+        guard let feed = feeds[event.conversation] else { return }
+        // Receipts may come behind a message of a later rev: those no page would bring any more.
+        let isInOrder =
+            event.rev <= feed.written.rev
+            || event.seq <= feed.written.seq && !feed.isCatchingUp && !feed.isBehind
+        guard isInOrder, unwritableSince == nil else {
+            let head = ConversationPosition(seq: event.seq, rev: event.rev)
+            return fallBehind(event.conversation, head: head, out: &out)
+        }
+        learn(event.messageID, seq: event.seq, in: event.conversation)
+        out.append(.write(frame))
+        feeds[event.conversation]?.passRev(event.rev)
+        isCursorDirty = true
+    }
+
+    /// Something is not written now: catch-up will bring it, as soon as the client reads.
+    private mutating func fallBehind(
+        _ conversation: ConversationID, head: ConversationPosition, out: inout [SessionDirective]
+    ) {
+        feeds[conversation]?.raise(to: head)
+        guard feeds[conversation]?.isBehind == true else { return }
+        if unwritableSince != nil, !isResyncing {
+            isResyncing = true
+            out.append(.write(ServerFrame.resync))
+        }
+        wantCatchUp(conversation)
+        startCatchUps(out: &out)
+    }
+
+    func isFromThisDevice(_ record: MessageRecord) -> Bool {
+        record.type != .system && record.senderDevice == identity.device && record.sender == identity.user
+    }
+
+    /// Remembers which conversation ids of this shape belong to (see `MessageID`).
+    mutating func learn(_ message: MessageID, seq: Seq, in conversation: ConversationID) {
+        guard Self.seq(of: message) == seq, conversations[message.raw.high] == nil else { return }
+        conversations[message.raw.high] = conversation
+    }
+
+    /// The 48 bits of seq between the variant and the 14 zero bits.
+    static func seq(of message: MessageID) -> Seq { Seq((message.raw.low << 2) >> 16) }
+}

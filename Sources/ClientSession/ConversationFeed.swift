@@ -1,0 +1,162 @@
+import Vocabulary
+import Wire
+
+/// How far one device has been written one conversation, and how far the conversation is known to be.
+struct ConversationFeed: Hashable, Sendable {
+    /// Everything up to here has been written to the device, or was sent by it.
+    private(set) var written: ConversationPosition
+    /// What the device is known to have acknowledged.
+    private(set) var acked: ConversationPosition
+    /// The furthest position heard of; a gap to `written` is read from the conversation.
+    private(set) var target: ConversationPosition
+    /// False while nothing but own sends is known: the device's position comes with the first push.
+    private(set) var isPositioned: Bool
+    /// A page is on its way, or wanted.
+    var isCatchingUp = false
+    /// Pages in a row that brought nothing while the target was ahead.
+    var fruitless: UInt8 = 0
+    /// What was asked to be committed last: receipts that say no more than these are not sent again.
+    var delivered = Seq.zero
+    var read = Seq.zero
+    /// The `rev` as of the last message written: what acknowledging that message acknowledges.
+    private var messageRev: Rev
+    /// Own sends above `written`, ascending: they close gaps without being written.
+    private var ahead: [Seq] = []
+    /// Own sends above `acked`, ascending and merged: acknowledged by having been sent.
+    private var own: [ClosedRange<UInt64>] = []
+
+    private static let aheadMax = 64
+    private static let ownMax = 16
+
+    /// A conversation met at the device's position.
+    init(position: ConversationPosition, acked: ConversationPosition) {
+        written = position
+        self.acked = acked
+        target = position
+        messageRev = position.rev
+        isPositioned = true
+    }
+
+    /// A conversation of which only an own send is known.
+    init() {
+        self.init(position: .start, acked: .start)
+        isPositioned = false
+    }
+
+    var isBehind: Bool { target.seq > written.seq || target.rev > written.rev }
+    var hasGapBeforeOwn: Bool { isPositioned && !ahead.isEmpty }
+    /// The device has more than it acknowledged: a cursor has to say so.
+    var needsMark: Bool { isPositioned && (written.seq > acked.seq || written.rev > acked.rev) }
+
+    /// Takes the device's position, when there was none.
+    mutating func meet(at position: ConversationPosition) {
+        guard !isPositioned else { return }
+        isPositioned = true
+        written = position
+        acked = position
+        messageRev = position.rev
+        raise(to: position)
+        absorbOwn()
+    }
+
+    mutating func raise(to position: ConversationPosition) {
+        target.seq = max(target.seq, position.seq)
+        target.rev = max(target.rev, position.rev)
+    }
+
+    /// Nothing more is to be had: the member may not see it, or it is not there.
+    mutating func settleForWritten() {
+        target = written
+        fruitless = 0
+    }
+
+    /// Raises the target to the last own send that stands behind a gap.
+    mutating func raiseToOwn() {
+        if let last = ahead.last { raise(to: ConversationPosition(seq: last, rev: .zero)) }
+    }
+
+    /// The message with the next seq is written, or was sent by this device.
+    mutating func advance(to seq: Seq, rev: Rev, isOwn: Bool) {
+        if isOwn { noteOwn(seq) }
+        written.seq = seq
+        // While a gap of receipts is open, a live message must not step over it.
+        if isCatchingUp || target.rev > written.rev {
+            target.rev = max(target.rev, rev)
+        } else {
+            passRev(rev)
+        }
+        target.seq = max(target.seq, seq)
+        messageRev = written.rev
+        absorbOwn()
+    }
+
+    /// Everything up to `rev` is written.
+    mutating func passRev(_ rev: Rev) {
+        written.rev = max(written.rev, rev)
+        target.rev = max(target.rev, rev)
+    }
+
+    /// A page is written up to `position`.
+    mutating func advance(toEndOfPage position: ConversationPosition) {
+        written.seq = max(written.seq, position.seq)
+        written.rev = max(written.rev, position.rev)
+        raise(to: written)
+        messageRev = written.rev
+        absorbOwn()
+    }
+
+    /// This device sent `seq`; true when that moved the position.
+    mutating func sent(_ seq: Seq) -> Bool {
+        if !isPositioned, seq == Seq(1) { meet(at: .start) }
+        guard isPositioned, seq == written.seq.next else {
+            if seq > written.seq || !isPositioned { keepAhead(seq) }
+            return false
+        }
+        noteOwn(seq)
+        written.seq = seq
+        target.seq = max(target.seq, seq)
+        absorbOwn()
+        return true
+    }
+
+    private mutating func keepAhead(_ seq: Seq) {
+        guard !ahead.contains(seq) else { return }
+        ahead.append(seq)
+        ahead.sort()
+        if ahead.count > Self.aheadMax { ahead.removeFirst() }
+    }
+
+    private mutating func absorbOwn() {
+        while let first = ahead.first, first <= written.seq.next {
+            ahead.removeFirst()
+            if first > written.seq {
+                noteOwn(first)
+                written.seq = first
+            }
+        }
+        target.seq = max(target.seq, written.seq)
+    }
+
+    private mutating func noteOwn(_ seq: Seq) {
+        if acked.seq.next == seq {
+            acked.seq = seq
+        } else if let last = own.last, last.upperBound + 1 == seq.raw {
+            own[own.count - 1] = last.lowerBound...seq.raw
+        } else if seq > acked.seq {
+            own.append(seq.raw...seq.raw)
+            if own.count > Self.ownMax { own.removeFirst() }
+        }
+    }
+
+    /// The device acknowledges everything up to `seq` that it has been written; true when that is news.
+    mutating func acknowledge(_ seq: Seq) -> Bool {
+        let before = acked
+        acked.seq = max(acked.seq, min(seq, written.seq))
+        while let first = own.first, first.lowerBound <= acked.seq.raw + 1 {
+            acked.seq = max(acked.seq, Seq(first.upperBound))
+            own.removeFirst()
+        }
+        if acked.seq >= written.seq { acked.rev = max(acked.rev, messageRev) }
+        return acked != before
+    }
+}

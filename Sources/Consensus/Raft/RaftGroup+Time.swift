@@ -1,0 +1,163 @@
+import Vocabulary
+import Wire
+
+// Time, heartbeats and reads (rules L1 to L4, Q1; thesis, sections 6.2 and 6.4).
+extension RaftGroup {
+    mutating func tick(now: Tick, walAge: UInt64, isSuspect: Bool, _ effects: inout RaftEffects) {
+        if role == .leader {
+            tickLeader(now: now, walAge: walAge, &effects)
+        } else if shouldCampaign(isSuspect, now) && walAge < settings.electionMinMilliseconds {
+            campaign(isTransfer: false, now: now, &effects)
+        }
+    }
+
+    private func shouldCampaign(_ isSuspect: Bool, _ now: Tick) -> Bool {
+        let silence = now.since(timerStart)
+        if silence >= electionTimeout { return true }
+        if role != .follower { return false }
+        // Nobody to wait for.
+        if configuration.voters.count == 1 && configuration.hasQuorum({ $0 == replica }) { return true }
+        guard isSuspect, leader != nil else { return false }
+        // Rule L3; spread by the drawn timeout, so that the voters do not all campaign at once.
+        let spread = (electionTimeout - min(electionTimeout, settings.electionMinMilliseconds)) / 5
+        return now.since(lastHeard) >= settings.suspicionSilenceMilliseconds + spread
+    }
+
+    private mutating func tickLeader(now: Tick, walAge: UInt64, _ effects: inout RaftEffects) {
+        // Rule L4: a leader that cannot write is none, whatever its heartbeats say.
+        if walAge > settings.electionMaxMilliseconds || hasLostQuorum(now: now) {
+            return becomeFollower(term: term, leader: nil, now: now, &effects)
+        }
+        if let transfer, now >= transfer.deadline { self.transfer = nil }
+        retryAppends(now: now, &effects)
+    }
+
+    /// CheckQuorum: no quorum has answered for an election timeout.
+    private func hasLostQuorum(now: Tick) -> Bool {
+        #if MUTANT_CHECKQUORUM_OFF
+        return false
+        #else
+        return !configuration.hasQuorum { id in
+            if id == replica { return true }
+            guard let follower = progress.first(where: { $0.replica.id == id }) else { return false }
+            return now.since(follower.lastContact) <= settings.electionMinMilliseconds
+        }
+        #endif
+    }
+
+    // MARK: Heartbeats
+
+    /// A line for each follower; a round that a read started goes to the voters that have not confirmed it.
+    func heartbeats(forReads: Bool, _ body: (NodeID, PairHeartbeat.Entry) -> Void) {
+        guard role == .leader else { return }
+        let wanted = reads.last?.sequence ?? 0
+        for follower in progress {
+            if forReads && (follower.confirmedRead >= wanted || !configuration.isVoter(follower.replica.id)) {
+                continue
+            }
+            body(
+                follower.replica.node,
+                PairHeartbeat.Entry(
+                    group: group, from: replica, to: follower.replica.id, term: term,
+                    commit: min(commit, follower.matched)))
+        }
+    }
+
+    /// The follower's answer: `nil` when it follows, else the term to tell (zero: nothing to tell).
+    mutating func receivedHeartbeat(
+        _ entry: PairHeartbeat.Entry, walAge: UInt64, from node: NodeID, now: Tick,
+        _ effects: inout RaftEffects
+    ) -> Term? {
+        guard entry.to == replica else { return .zero }
+        let sender = Replica(node: node, id: entry.from)
+        if entry.term < term { return hardStateSequence <= effects.persistedSequence ? term : .zero }
+        if entry.term > term || role == .preCandidate || role == .candidate {
+            becomeFollower(term: entry.term, leader: sender, now: now, &effects)
+        }
+        guard role == .follower else { return .zero }
+        // Rule L4: a leader whose disk stands still is not heard.
+        guard walAge <= settings.electionMaxMilliseconds else { return .zero }
+        follow(sender, now: now)
+        raiseCommit(to: min(entry.commit, log.lastIndex))
+        return hardStateSequence <= effects.persistedSequence ? nil : .zero
+    }
+
+    /// A follower has confirmed a round that carried reads up to `readSequence`.
+    mutating func heartbeatConfirmed(
+        by id: ReplicaID, term heartbeatTerm: Term, readSequence: UInt64, now: Tick,
+        _ effects: inout RaftEffects
+    ) {
+        guard role == .leader, heartbeatTerm == term,
+            let place = progress.firstIndex(where: { $0.replica.id == id })
+        else { return }
+        progress[place].lastContact = now
+        progress[place].confirmedRead = max(progress[place].confirmedRead, readSequence)
+        if !reads.isEmpty { releaseReads(&effects) }
+    }
+
+    // MARK: Reads
+
+    /// Registers a read; a round that starts after this confirms it.
+    mutating func read(token: UInt64, _ effects: inout RaftEffects) -> Bool {
+        guard role == .leader else { return false }
+        #if !MUTANT_READ_ROUND_REUSED
+        readSequence += 1
+        #endif
+        #if MUTANT_READ_BEFORE_NOOP
+        let index = commit
+        #else
+        let index = max(commit, termStart)
+        #endif
+        reads.append(PendingRead(token: token, sequence: readSequence, index: index))
+        releaseReads(&effects)
+        return true
+    }
+
+    /// Releases what a quorum has confirmed, once this term has a committed entry: only then does the leader
+    /// know what was committed before it.
+    mutating func releaseReads(_ effects: inout RaftEffects) {
+        #if MUTANT_READ_BEFORE_NOOP
+        guard !reads.isEmpty else { return }
+        #else
+        guard !reads.isEmpty, commit >= termStart else { return }
+        #endif
+        let confirmed = configuration.quorumValue { id in
+            id == replica ? readSequence : progress.first { $0.replica.id == id }?.confirmedRead ?? 0
+        }
+        var released = 0
+        while released < reads.count, reads[released].sequence <= confirmed {
+            effects.output.reads.append(
+                ReadReady(token: reads[released].token, group: group, index: reads[released].index))
+            released += 1
+        }
+        if released > 0 { reads.removeFirst(released) }
+    }
+
+    // MARK: Status
+
+    var status: RaftStatus {
+        RaftStatus(
+            group: group, replica: replica, role: role, term: term, leader: leader?.node, commit: commit,
+            applied: applied, durable: durable, firstIndex: log.firstIndex, lastIndex: log.lastIndex,
+            generation: generation, configuration: configuration,
+            isConfigurationInFlight: isConfigurationInFlight, progress: replicaProgress)
+    }
+
+    private var replicaProgress: [ReplicaProgress] {
+        guard role == .leader else { return [] }
+        let own = ReplicaProgress(
+            replica: Replica(node: node, id: replica), matched: durable, state: .replicate, lag: 0)
+        let others = progress.map { follower in
+            let state: ReplicaProgress.State =
+                switch follower.state {
+                case .probe: .probe
+                case .replicate: .replicate
+                case .snapshot: .snapshot
+                }
+            return ReplicaProgress(
+                replica: follower.replica, matched: follower.matched, state: state,
+                lag: log.lastIndex.distance(after: follower.matched))
+        }
+        return ([own] + others).sorted { $0.replica < $1.replica }
+    }
+}

@@ -1,0 +1,23 @@
+/// The times and bounds of all groups of one shard. Times are milliseconds.
+package struct RaftSettings: Hashable, Sendable {
+    /// A leading node speaks to each peer at least this often (rule L1).
+    package var heartbeatMilliseconds: UInt64 = 100
+    /// Silence after which a voter campaigns, drawn anew for every attempt (rule L2). The lower bound is also
+    /// how long a follower refuses votes for others, and how long a leader stays without hearing from a
+    /// quorum.
+    package var electionMinMilliseconds: UInt64 = 1_000
+    package var electionMaxMilliseconds: UInt64 = 2_000
+    /// Silence of a leader that gossip suspects, after which a voter campaigns early (rule L3).
+    package var suspicionSilenceMilliseconds: UInt64 = 300
+    /// Unacknowledged append messages and their bytes, per follower.
+    package var inflightMessagesMax = 256
+    package var inflightBytesMax = 8 << 20
+    /// Entries and bytes of one append message; a single larger entry still goes.
+    package var appendEntriesMax = 1_024
+    package var appendBytesMax = 1 << 20
+    /// Proposals of one group that are not committed yet, and their bytes; more is `overloaded`.
+    package var uncommittedProposalsMax = 4_096
+    package var uncommittedBytesMax = 8 << 20
+
+    package init() {}
+}

@@ -1,0 +1,43 @@
+import Vocabulary
+import Wire
+
+package enum RaftRole: String, Hashable, Sendable {
+    case follower, preCandidate, candidate, leader
+}
+
+/// One replica as of now.
+package struct RaftStatus: Hashable, Sendable {
+    package var group: GroupID
+    package var replica: ReplicaID
+    package var role: RaftRole
+    package var term: Term
+    package var leader: NodeID?
+    package var commit: LogIndex
+    package var applied: LogIndex
+    /// The last index that is durable here.
+    package var durable: LogIndex
+    package var firstIndex: LogIndex
+    package var lastIndex: LogIndex
+    package var generation: UInt32
+    /// The configuration in force: the last one appended.
+    package var configuration: Configuration
+    /// True until the configuration in force is committed and not joint.
+    package var isConfigurationInFlight: Bool
+    /// Everyone in the configuration, this replica included; empty unless it leads.
+    package var progress: [ReplicaProgress]
+
+    package var isLeader: Bool { role == .leader }
+    package var isJoint: Bool { configuration.isJoint }
+
+    /// What is known to be durable at a replica; `nil` unless this replica leads and knows it.
+    package func matched(_ id: ReplicaID) -> LogIndex? { progress.first { $0.replica.id == id }?.matched }
+}
+
+package struct ReplicaProgress: Hashable, Sendable {
+    package enum State: String, Hashable, Sendable { case probe, replicate, snapshot }
+    package var replica: Replica
+    package var matched: LogIndex
+    package var state: State
+    /// Entries that it lacks.
+    package var lag: Int
+}

@@ -1,0 +1,254 @@
+import ClientSession
+import NIOCore
+import Vocabulary
+import Wire
+
+/// One WebSocket connection: the shell around its session machine, on its channel's event loop.
+///
+/// Entered from the loop by `assumeIsolated`; an idle connection holds no task and no timer. Holds nothing that
+/// cannot be rebuilt from the replicated state or from its client.
+actor ClientConnection {
+    private let channel: any Channel
+    private let hub: LoopHub
+    let services: GatewayServices
+    private var machine: ClientSession
+    private var outbound: ByteBuffer?
+    private var directives: [SessionDirective] = []
+    private var isRunning = false
+    private var isFlushQueued = false
+    private var isTickQueued = false
+    private var isClosing = false
+    private var isAttached = false
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { hub.loop.executor.asUnownedSerialExecutor() }
+
+    init(
+        channel: any Channel, hub: LoopHub, services: GatewayServices, identity: SessionIdentity,
+        cursor: SyncCursor?
+    ) {
+        self.channel = channel
+        self.hub = hub
+        self.services = services
+        machine = ClientSession(
+            identity: identity, cursor: cursor, rules: services.rules, now: GatewayClock.tick)
+    }
+
+    // MARK: - From the channel
+
+    /// The socket speaks WebSocket from now on, and the user exists.
+    func opened() {
+        isAttached = true
+        hub.add(self)
+        services.metrics.sessionOpened()
+        let identity = machine.identity
+        services.dispatcher.attach(
+            SessionRegistration(
+                user: identity.user, device: identity.device, session: identity.session, loop: hub.loop,
+                sink: self))
+        step { machine, now, out in machine.opened(now: now, serverTime: GatewayClock.wall, out: &out) }
+    }
+
+    func received(_ text: UnsafeBufferPointer<UInt8>) {
+        guard !isClosing else { return }
+        services.metrics.received(frames: 1)
+        step { machine, now, out in machine.received(text, now: now, out: &out) }
+    }
+
+    /// All frames of one read are handled.
+    func readComplete() {
+        step { machine, now, out in machine.settle(now: now, out: &out) }
+        flush()
+    }
+
+    func heard() {
+        step { machine, now, out in machine.heard(now: now, out: &out) }
+    }
+
+    func violated() {
+        step { machine, now, out in machine.violated(now: now, out: &out) }
+    }
+
+    func writabilityChanged(_ isWritable: Bool) {
+        step { machine, now, out in machine.writabilityChanged(isWritable, now: now, out: &out) }
+    }
+
+    /// The socket is gone.
+    func inactive() {
+        isClosing = true
+        guard isAttached else { return }
+        isAttached = false
+        hub.remove(self)
+        services.metrics.sessionClosed()
+        step { machine, now, out in machine.closed(now: now, out: &out) }
+        services.dispatcher.detach(session: machine.identity.session.number)
+        outbound = nil
+    }
+
+    /// Answers a WebSocket ping.
+    func pong(_ payload: ByteBuffer) {
+        guard !isClosing else { return }
+        writeFrame(.pong, Array(payload.readableBytesView))
+        heard()
+    }
+
+    /// The client closes: the same code goes back, then the socket is closed.
+    func closedByClient(_ payload: ByteBuffer) {
+        guard !isClosing else { return }
+        step { machine, now, out in machine.closed(now: now, out: &out) }
+        isClosing = true
+        writeFrame(.close, Array(payload.readableBytesView.prefix(2)))
+        flushAndClose(within: .zero)
+    }
+
+    // MARK: - From the loop's timers and the server
+
+    func timerFired(now: Tick) {
+        isTickQueued = false
+        guard isAttached else { return }
+        if machine.deadline <= now {
+            step { machine, now, out in machine.tick(now: now, out: &out) }
+        } else {
+            queueTick()
+        }
+    }
+
+    func sweep(horizon: Tick) {
+        if machine.deadline <= horizon { queueTick() }
+    }
+
+    func drain(deadlineMilliseconds: UInt64, reconnectTo: [String]) {
+        step { machine, _, out in
+            machine.drain(deadlineMilliseconds: deadlineMilliseconds, reconnectTo: reconnectTo, out: &out)
+        }
+    }
+
+    func end(code: UInt16, reason: String) {
+        step { machine, now, out in machine.close(code: code, reason: reason, now: now, out: &out) }
+    }
+
+    private func finished(_ token: OperationToken, _ result: OperationResult) {
+        step { machine, now, out in machine.finished(token, result, now: now, out: &out) }
+    }
+
+    // MARK: - Directives
+
+    /// Hands one fact to the machine and carries out what it orders. Results that come at once wait their turn.
+    private func step(_ fact: (inout ClientSession, Tick, inout [SessionDirective]) -> Void) {
+        fact(&machine, GatewayClock.tick, &directives)
+        guard !isRunning else { return }
+        isRunning = true
+        while !directives.isEmpty {
+            let batch = directives
+            directives.removeAll()
+            for directive in batch { carryOut(directive) }
+        }
+        isRunning = false
+        if machine.deadline <= GatewayClock.tick + LoopHub.horizonMilliseconds { queueTick() }
+    }
+
+    private func carryOut(_ directive: SessionDirective) {
+        switch directive {
+        case .write(let text): writeFrame(.text, text)
+        case .refuse(let refused):
+            services.metrics.refused(refused.refusal.code)
+            writeFrame(.text, refused.frame)
+        case .perform(let operation, let token): perform(operation, token)
+        case .performAndForget(let operation):
+            services.dispatcher.perform(operation, on: hub.loop) { _ in }
+        case .read(let reads): channel.setOption(.autoRead, value: reads).whenFailure { _ in }
+        case .foreground(let isForeground):
+            services.dispatcher.update(session: machine.identity.session.number, foreground: isForeground)
+        case .close(let code, let reason):
+            isClosing = true
+            writeFrame(.close, [UInt8(code >> 8), UInt8(code & 0xFF)] + reason.utf8.prefix(100))
+            flushAndClose(within: .seconds(1))
+        }
+    }
+
+    private func perform(_ operation: Operation, _ token: OperationToken) {
+        guard case .send(let request) = operation, !machine.identity.isServer || isForAnother(request) else {
+            return dispatch(operation, token)
+        }
+        if !machine.identity.isServer {
+            if let refusal = services.buckets.refusalOfSend(request.sender, now: GatewayClock.tick) {
+                return finished(token, .refused(refusal))
+            }
+            return dispatch(operation, token)
+        }
+        // A backend may speak for users who never connected.
+        services.users.ensure(request.sender, on: hub.loop) { [self] refusal in
+            assumeIsolated { connection in
+                if let refusal {
+                    connection.finished(token, .refused(refusal))
+                } else {
+                    connection.dispatch(operation, token)
+                }
+            }
+        }
+    }
+
+    private func isForAnother(_ request: SendRequest) -> Bool { request.sender != machine.identity.user }
+
+    private func dispatch(_ operation: Operation, _ token: OperationToken) {
+        services.dispatcher.perform(operation, on: hub.loop) { [self] result in
+            assumeIsolated { $0.finished(token, result) }
+        }
+    }
+
+    // MARK: - Bytes
+
+    private func writeFrame(_ opcode: ServerOpcode, _ payload: [UInt8]) {
+        guard channel.isActive else { return }
+        if outbound == nil { outbound = channel.allocator.buffer(capacity: max(256, payload.count + 4)) }
+        outbound?.writeServerFrame(opcode, payload)
+        if opcode == .text { services.metrics.wrote(frames: 1) }
+        guard !isFlushQueued else { return }
+        isFlushQueued = true
+        hub.needsFlush(self)
+    }
+
+    /// Writes what the turn has brought in one go.
+    func flush() {
+        isFlushQueued = false
+        guard let buffer = outbound else { return }
+        outbound = nil
+        channel.writeAndFlush(buffer, promise: nil)
+    }
+
+    /// A client that answers the close frame closes by itself; one that does not is closed after a while.
+    private func flushAndClose(within delay: TimeAmount) {
+        flush()
+        let channel = channel
+        if delay == .zero {
+            channel.close(promise: nil)
+        } else {
+            hub.loop.scheduleTask(in: delay) { channel.close(promise: nil) }
+        }
+    }
+
+    private func queueTick() {
+        guard !isTickQueued, isAttached else { return }
+        isTickQueued = true
+        hub.needsTick(self)
+    }
+}
+
+extension ClientConnection: SessionSink {
+    nonisolated func receive(_ pushes: [SessionDelivery]) {
+        assumeIsolated { connection in
+            connection.step { machine, now, out in
+                for push in pushes {
+                    machine.pushed(push.event, position: push.position, now: now, out: &out)
+                }
+            }
+        }
+    }
+
+    nonisolated func renew() {
+        assumeIsolated { connection in connection.step { machine, _, out in machine.renew(out: &out) } }
+    }
+
+    nonisolated func close(code: UInt16, reason: String) {
+        assumeIsolated { $0.end(code: code, reason: reason) }
+    }
+}

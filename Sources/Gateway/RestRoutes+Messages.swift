@@ -1,0 +1,81 @@
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+import Vocabulary
+import Wire
+
+extension RestRoutes {
+    func addMessages(to router: Router<RestContext>) {
+        router.post("/v1/messages") { request, context in try await send(request, context) }
+        router.post("/v1/messages/:id/status") { _, context in try await acknowledge(context) }
+        router.get("/v1/conversations") { request, context in try await conversations(request, context) }
+        router.get("/v1/conversations/:id/messages") { request, context in try await history(request, context)
+        }
+    }
+
+    /// 201 for a new message, 200 for one that was there.
+    private func send(_ request: Request, _ context: RestContext) async throws(Refusal) -> Response {
+        let fields = try context.fields()
+        let body = try SendBody(fields, limits: limits)
+        let ref = try fields.optionalString(.ref)
+        let sender = try await context.actor(body.sender)
+        try context.admit(sender, isSend: true)
+        let device = sender == context.caller.user ? context.caller.device : nil
+        let operation = Operation.send(body.request(sender: sender, device: device))
+        guard case .sent(let sent) = try await context.cluster.perform(operation) else {
+            throw RestCluster.wrongKind
+        }
+        let answer = RestAnswer.sent(ref: ref, clientMessageID: body.clientMessageID, sent)
+        return Self.json(sent.duplicate ? .ok : .created, answer)
+    }
+
+    /// Forward only; repeating or going back is fine and changes nothing.
+    private func acknowledge(_ context: RestContext) async throws(Refusal) -> Response {
+        let message: MessageID = try context.identity("id")
+        let fields = try context.fields()
+        let status = try fields.receiptStatus()
+        _ = try fields.optionalInteger(.timestamp)
+        let user = try await context.actor(try fields.optionalUser(.senderID))
+        try context.admit(user)
+        let request = ReceiptRequest(user: user, status: status, target: .message(message))
+        _ = try await context.cluster.perform(.receipt(request))
+        return Self.json(.ok, RestAnswer.status(message, status))
+    }
+
+    private func conversations(_ request: Request, _ context: RestContext) async throws(Refusal) -> Response {
+        let limit = try Self.limit(request, standard: limits.historyPageDefault, max: limits.historyPageMax)
+        let before = try Self.cursor(request, CursorText.conversations)
+        let user = try await context.actor(request)
+        try context.admit(user)
+        let query = ConversationsQuery(user: user, before: before, limit: limit)
+        guard case .conversations(let page) = try await context.cluster.perform(.conversations(query)) else {
+            throw RestCluster.wrongKind
+        }
+        return Self.json(.ok, RestAnswer.conversations(page))
+    }
+
+    private func history(_ request: Request, _ context: RestContext) async throws(Refusal) -> Response {
+        let conversation: ConversationID = try context.identity("id")
+        let limit = try Self.limit(request, standard: limits.historyPageDefault, max: limits.historyPageMax)
+        let bound = try Self.cursor(request, CursorText.history)
+        let order = try Self.order(request)
+        let user = try await context.actor(request)
+        try context.admit(user)
+        let query = HistoryQuery(
+            conversation: conversation, user: user, bound: bound, order: order, limit: limit)
+        guard case .history(let page) = try await context.cluster.perform(.history(query)) else {
+            throw RestCluster.wrongKind
+        }
+        return Self.json(.ok, RestAnswer.history(page))
+    }
+
+    private static func order(_ request: Request) throws(Refusal) -> HistoryQuery.Order {
+        switch request.uri.queryParameters["order"] {
+        case nil, "desc": return .descending
+        case "asc": return .ascending
+        default:
+            throw Refusal(
+                .invalidRequest, "order must be desc or asc", details: [.init("field", .text("order"))])
+        }
+    }
+}

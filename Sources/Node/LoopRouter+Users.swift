@@ -1,0 +1,126 @@
+import NIOCore
+import Vocabulary
+import Wire
+
+/// Questions that concern users of several partitions, and the recipient check before a direct message.
+extension LoopRouter {
+    /// Sends to `recipient` once it is known to exist; sends to the same recipient that come meanwhile queue
+    /// behind it, so that order is kept.
+    func perform(
+        _ operation: Operation, group: GroupID, recipient: UserID, known: KnownUsers, partitionCount: Int,
+        completion: @escaping Completion
+    ) {
+        if waitingForRecipient[recipient] == nil && known.contains(recipient) {
+            return perform(operation, group: group, completion: completion)
+        }
+        let send = RecipientWait(operation: operation, group: group, completion: completion)
+        if waitingForRecipient[recipient] != nil {
+            waitingForRecipient[recipient]?.append(send)
+            return
+        }
+        waitingForRecipient[recipient] = [send]
+        usersExist([recipient], known: known, partitionCount: partitionCount) { [weak self] result in
+            self?.assumeIsolated { $0.recipientChecked(recipient, result) }
+        }
+    }
+
+    private func recipientChecked(_ recipient: UserID, _ result: Result<Set<UserID>, Refusal>) {
+        for send in waitingForRecipient.removeValue(forKey: recipient) ?? [] {
+            switch result {
+            case .success(let existing) where existing.contains(recipient):
+                perform(send.operation, group: send.group, completion: send.completion)
+            case .success:
+                send.completion(
+                    .refused(Refusal(.recipientUnknown, "There is no user \(recipient).")))
+            case .failure(let refusal): send.completion(.refused(refusal))
+            }
+        }
+    }
+
+    /// Which of `users` exist, asked of every partition concerned.
+    func usersExist(
+        _ users: [UserID], known: KnownUsers, partitionCount: Int,
+        completion: @escaping @Sendable (Result<Set<UserID>, Refusal>) -> Void
+    ) {
+        let seen = Set(users.filter { known.contains($0) })
+        let asked = Set(users).subtracting(seen).sorted()
+        guard !asked.isEmpty else { return completion(.success(seen)) }
+        let byGroup = Dictionary(grouping: asked) { GroupID.of($0, partitionCount) }
+        let gathering = Gathering(count: byGroup.count, loop: loop) {
+            (parts: [[UserID]], refusal: Refusal?) in
+            if let refusal { return completion(.failure(refusal)) }
+            completion(.success(seen.union(parts.flatMap { $0 })))
+        }
+        for (group, users) in byGroup.sorted(by: { $0.key < $1.key }) {
+            perform(.usersExist(users), group: group) { result in
+                switch result {
+                case .usersExist(let flags) where flags.count == users.count:
+                    let existing = zip(users, flags).filter(\.1).map(\.0)
+                    for user in existing { known.insert(user) }
+                    gathering.add(existing)
+                case .refused(let refusal): gathering.fail(refusal)
+                default: gathering.fail(Refusal(.unavailable, "Unexpected answer."))
+                }
+            }
+        }
+    }
+
+    /// Presence of users of any partitions, in the order asked for.
+    func presence(
+        viewer: UserID, users: [UserID], partitionCount: Int, completion: @escaping Completion
+    ) {
+        let byGroup = Dictionary(grouping: Set(users).sorted()) { GroupID.of($0, partitionCount) }
+        guard !byGroup.isEmpty else { return completion(.presence([])) }
+        let gathering = Gathering(count: byGroup.count, loop: loop) {
+            (parts: [[PresenceState]], refusal: Refusal?) in
+            if let refusal { return completion(.refused(refusal)) }
+            let states = Dictionary(parts.flatMap { $0 }.map { ($0.user, $0) }) { first, _ in first }
+            completion(.presence(users.compactMap { states[$0] }))
+        }
+        for (group, users) in byGroup.sorted(by: { $0.key < $1.key }) {
+            perform(.presence(viewer: viewer, users: users), group: group) { result in
+                switch result {
+                case .presence(let states): gathering.add(states)
+                case .refused(let refusal): gathering.fail(refusal)
+                default: gathering.fail(Refusal(.unavailable, "Unexpected answer."))
+                }
+            }
+        }
+    }
+}
+
+/// A send that waits for the check of its recipient.
+struct RecipientWait {
+    let operation: Operation
+    let group: GroupID
+    let completion: LoopRouter.Completion
+}
+
+/// Collects answers of several partitions on one loop; reports once, when all are in or one has failed.
+private final class Gathering<Part: Sendable>: Sendable {
+    private struct State {
+        var parts: [Part] = []
+        var missing: Int
+        var report: (@Sendable ([Part], Refusal?) -> Void)?
+    }
+
+    private let state: NIOLoopBoundBox<State>
+
+    init(count: Int, loop: any EventLoop, report: @escaping @Sendable ([Part], Refusal?) -> Void) {
+        state = NIOLoopBoundBox(State(missing: count, report: report), eventLoop: loop)
+    }
+
+    func add(_ part: Part) {
+        state.value.parts.append(part)
+        state.value.missing -= 1
+        if state.value.missing == 0 { finish(nil) }
+    }
+
+    func fail(_ refusal: Refusal) { finish(refusal) }
+
+    private func finish(_ refusal: Refusal?) {
+        guard let report = state.value.report else { return }
+        state.value.report = nil
+        report(state.value.parts, refusal)
+    }
+}

@@ -1,0 +1,148 @@
+import Admin
+import Consensus
+import Foundation
+import Gateway
+import NIOConcurrencyHelpers
+import NIOCore
+import NodeConfig
+import Observability
+import PeerTransport
+import Storage
+import Vocabulary
+import Wire
+
+/// Totals sampled once a second, for rates.
+struct RateMeters: Sendable {
+    var sent = RateMeter()
+    var delivered = RateMeter()
+    var committed = RateMeter()
+}
+
+extension NodeAdmin {
+    /// Samples until the task is cancelled.
+    func sampleRates() async throws {
+        while true {
+            let now = clock.tick()
+            rates.withLockedValue { rates in
+                rates.sent.sample(metrics.sent.value, at: now)
+                rates.delivered.sample(metrics.delivered.value, at: now)
+                rates.committed.sample(metrics.commits.value, at: now)
+            }
+            joined?.life.keepState()
+            try await Task.sleep(for: .seconds(1))
+        }
+    }
+
+    func node() async -> NodeView {
+        guard let parts = joined else {
+            return NodeView(
+                nodeID: "", name: name, version: SoftwareVersion.text, uptimeMilliseconds: clock.tick().raw,
+                connections: 0, sessions: 0, actors: [:], rates: [:], latencies: [:], walBytes: 0,
+                storeBytes: 0, queues: [:], progress: NodeView.Progress(state: "joining"))
+        }
+        let reports = await parts.shardReports()
+        let statistics = parts.log.statistics
+        func total(_ value: (ShardReport) -> Int) -> Int { reports.reduce(0) { $0 + value($1) } }
+        let sync = statistics.sync
+        return NodeView(
+            nodeID: parts.node.description, name: name, version: SoftwareVersion.text,
+            uptimeMilliseconds: clock.tick().raw, connections: Int(metrics.connections.value),
+            sessions: parts.ports.sessions.count,
+            actors: [
+                "connections": parts.ports.sessions.count, "conversations": total(\.conversations),
+                "groups": total(\.groups), "users": total(\.users),
+            ],
+            rates: currentRates(),
+            latencies: [
+                "send_to_commit": latency(metrics.sendToCommit),
+                "send_to_deliver": latency(metrics.sendToDeliver),
+                "fsync": NodeView.Latency(
+                    count: sync.count, p50: sync.quantileMicroseconds(0.5),
+                    p99: sync.quantileMicroseconds(0.99)),
+            ],
+            walBytes: UInt64(statistics.totalBytes),
+            storeBytes: directoryBytes(parts.configuration.dataDirectory + "/state"),
+            queues: [
+                "wal_bytes": NodeView.Queue(
+                    depth: parts.log.queuedBytes, limit: parts.configuration.limits.proposalBytesMax),
+                "proposals": NodeView.Queue(
+                    depth: total(\.proposalsWaiting), limit: parts.configuration.limits.proposalsMax),
+                "log_entries": NodeView.Queue(depth: total(\.logEntries), limit: 200_000 * reports.count),
+                "peer_bytes": NodeView.Queue(
+                    depth: parts.ports.transport.queuedBytes().values.max() ?? 0,
+                    limit: parts.configuration.limits.peerQueueBytesMax),
+            ],
+            progress: progress(parts, reports))
+    }
+
+    private func currentRates() -> [String: Double] {
+        rates.withLockedValue { rates in
+            [
+                "sent": rates.sent.perSecond, "delivered": rates.delivered.perSecond,
+                "committed": rates.committed.perSecond,
+            ]
+        }
+    }
+
+    private func latency(_ histogram: Histogram) -> NodeView.Latency {
+        NodeView.Latency(
+            count: histogram.count, p50: histogram.quantile(0.5), p99: histogram.quantile(0.99))
+    }
+
+    private func progress(_ parts: NodeParts, _ reports: [ShardReport]) -> NodeView.Progress {
+        let replicas = reports.flatMap(\.replicas)
+        let deadline = parts.state.drainDeadline.map { Int($0.since(clock.tick())) }
+        return NodeView.Progress(
+            state: parts.state.service.rawValue, connectionsLeft: parts.ports.sessions.count,
+            leadersLeft: replicas.filter { $0.status.role == .leader }.count, replicasLeft: replicas.count,
+            deadlineMilliseconds: deadline)
+    }
+
+    private func directoryBytes(_ path: String) -> UInt64 {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+        return names.reduce(0) { total, name in
+            let attributes = try? FileManager.default.attributesOfItem(atPath: path + "/" + name)
+            return total + ((attributes?[.size] as? NSNumber)?.uint64Value ?? 0)
+        }
+    }
+
+    func metrics() async -> String {
+        guard let parts = joined else { return metrics.text }
+        let reports = await parts.shardReports()
+        let replicas = reports.flatMap(\.replicas)
+        let led = replicas.filter { $0.status.role == .leader }
+        metrics.leaders.set(led.count)
+        metrics.replicas.set(replicas.count)
+        let lag = led.flatMap { replica in
+            replica.status.progress.map { replica.status.lastIndex.distance(after: $0.matched) }
+        }
+        metrics.replicationLag.set(lag.max() ?? 0)
+        let metadata = parts.state.metadata
+        let alive = Set(parts.gossip.members.filter { $0.status.isPresent }.map(\.record.node))
+        metrics.partitionsBelowReplicationFactor.set(metadata.underReplicated(alive: alive).count)
+        metrics.partitionsUnavailable.set(metadata.unavailable(alive: alive).count)
+        metrics.moves.set(metadata.partitions.filter { $0.move != nil }.count)
+        let statistics = parts.log.statistics
+        metrics.walBytes.set(Int(statistics.totalBytes))
+        metrics.uptimeSeconds.set(Int(clock.tick().raw / 1_000))
+        metrics.residentBytes.set(residentBytes())
+        metrics.queueDepths.set("wal_bytes", UInt64(parts.log.queuedBytes))
+        return metrics.text
+    }
+
+    /// The second field of `/proc/self/statm`, in pages.
+    private func residentBytes() -> Int {
+        guard let text = try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8) else { return 0 }
+        let fields = text.split(separator: " ")
+        return fields.count > 1 ? (Int(fields[1]) ?? 0) * Int(sysconf(Int32(_SC_PAGESIZE))) : 0
+    }
+
+    /// Where the devices of a user are connected: known to the leader of the user's partition, and here for the
+    /// sessions of this node.
+    func deviceNodes(of user: UserID, partition: PartitionID, _ parts: NodeParts) async -> [LocateView.Device]
+    {
+        parts.ports.sessions.all().filter { $0.user == user }.map {
+            LocateView.Device(deviceID: $0.device.text, nodeID: parts.node.description)
+        }
+    }
+}

@@ -1,0 +1,354 @@
+import Admin
+import Consensus
+import Foundation
+import Gateway
+import Logging
+import Membership
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
+import NodeConfig
+import Observability
+import PeerTransport
+import RocksStorage
+import Sealing
+import Storage
+import Vocabulary
+import Wire
+
+/// Puts one node together, in the order in which it may begin to speak: the data directory and its identity, the
+/// cluster (joined if need be), the recovered log and state, replication, gossip, and last the client port.
+final class NodeAssembly: Sendable {
+    private let configuration: NodeConfiguration
+    private let secrets: NodeSecrets
+    private let keys: GossipKeyRing
+    private let directory: DataDirectory
+    private let logger: Logger
+    private let group: MultiThreadedEventLoopGroup
+    private let loops: [any EventLoop]
+    private let pool = NIOThreadPool(numberOfThreads: 2)
+    private let clock = NodeClock()
+    private let metrics = NodeMetrics()
+    private let admin: NodeAdmin
+    private let parts = NIOLockedValueBox<NodeParts?>(nil)
+
+    init(configuration: NodeConfiguration, logger: Logger) throws {
+        self.configuration = configuration
+        self.logger = logger
+        secrets = try configuration.secrets()
+        do {
+            directory = try DataDirectory(path: configuration.dataDirectory)
+        } catch {
+            throw NodeFailure.directory(error)
+        }
+        guard let ring = try NodeProcess.gossipKeys(secrets) else {
+            throw NodeFailure.badGossipKey("it is needed: every node of a cluster has the same key")
+        }
+        keys = ring
+        let threads = configuration.shards ?? System.coreCount
+        group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, threads))
+        loops = Array(group.makeIterator())
+        admin = NodeAdmin(
+            name: configuration.node.name, logger: logger, metrics: metrics, clock: clock, parts: parts)
+        // Not healthy before its log is read: it may be one that must not start.
+        let hasCluster = try directory.readIdentity()?.clusterID != nil
+        admin.isOpening.withLockedValue { $0 = hasCluster }
+    }
+
+    /// Starts everything, then serves until the task is cancelled.
+    func run() async throws {
+        let server = AdminServer(
+            address: configuration.listen.admin, source: admin, token: secrets.adminToken, group: group,
+            logger: quiet("martlet.admin"))
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await server.run() }
+            tasks.addTask {
+                try await self.start()
+                try await self.admin.sampleRates()
+            }
+            // Whatever ends first ends the node.
+            try await tasks.next()
+            tasks.cancelAll()
+        }
+    }
+
+    private func quiet(_ label: String) -> Logger {
+        var logger = Logger(label: label)
+        if logger.logLevel < .notice { logger.logLevel = .notice }
+        return logger
+    }
+
+    private func start() async throws {
+        pool.start()
+        var identity = try bootIdentity()
+        guard let node = identity.node else { throw NodeFailure.noCluster(directory.path) }
+        var generator = SystemRandomNumberGenerator()
+        let transport = PeerTransport(
+            identity: PeerIdentity(
+                cluster: identity.cluster ?? .none, node: node, bootEpoch: identity.bootEpoch,
+                bootNonce: generator.next(), key: keys.first.bytes),
+            group: group, outboxBytesMax: configuration.limits.peerQueueBytesMax, logger: logger)
+        if identity.cluster == nil { try await join(&identity, node: node, transport: transport) }
+        guard let cluster = identity.cluster else { throw NodeFailure.noCluster(directory.path) }
+        transport.setCluster(cluster)
+        logger.info(
+            "starting",
+            metadata: [
+                "node.id": "\(node)", "cluster.id": "\(cluster)", "node.boot_epoch": "\(identity.bootEpoch)",
+            ])
+        let parts = try await assemble(identity, node: node, cluster: cluster, transport: transport)
+        self.parts.withLockedValue { $0 = parts }
+        _ = try await parts.gateway.start()
+        logger.info("listening for clients", metadata: ["net.address": "\(configuration.listen.client)"])
+    }
+
+    /// Raises the boot epoch, durably, before anybody hears of this start (rule M4).
+    private func bootIdentity() throws -> NodeIdentity {
+        do {
+            var identity: NodeIdentity
+            if let known = try directory.readIdentity() {
+                identity = known
+            } else {
+                guard !configuration.seeds.isEmpty else { throw NodeFailure.noCluster(directory.path) }
+                var generator = SystemRandomNumberGenerator()
+                identity = NodeIdentity(
+                    nodeID: NodeID(high: generator.next(), low: generator.next()).description, clusterID: nil,
+                    bootEpoch: 0, number: nil, metadataReplica: nil, name: configuration.node.name)
+            }
+            identity.bootEpoch += 1
+            identity.name = configuration.node.name
+            try directory.write(identity)
+            return identity
+        } catch let failure as DataDirectoryFailure {
+            throw NodeFailure.directory(failure)
+        }
+    }
+
+    private func join(_ identity: inout NodeIdentity, node: NodeID, transport: PeerTransport) async throws {
+        guard !configuration.seeds.isEmpty else { throw NodeFailure.noCluster(directory.path) }
+        logger.info("joining", metadata: ["join.seeds": "\(configuration.seeds.map(\.description))"])
+        let request = JoinRequest(
+            node: node, name: configuration.node.name, zone: configuration.node.zone ?? "")
+        let seeds = configuration.seeds.map { PeerAddress(host: $0.host, port: $0.port) }
+        let answer = try await ClusterJoin(
+            transport: transport, seeds: seeds, request: request, loop: loops[0], logger: logger
+        ).run()
+        identity.clusterID = answer.cluster.description
+        identity.number = answer.number
+        identity.metadataReplica = answer.metadataReplica.raw
+        try directory.write(identity)
+    }
+
+    // MARK: Parts
+
+    private func assemble(
+        _ identity: NodeIdentity, node: NodeID, cluster: ClusterID, transport: PeerTransport
+    ) async throws -> NodeParts {
+        admin.isOpening.withLockedValue { $0 = true }
+        let (log, recovered, buried) = try openLog(cluster: cluster, node: node)
+        let store = try RocksStateStore(path: directory.storePath)
+        try checkState(store, recovered)
+        admin.isOpening.withLockedValue { $0 = false }
+        let state = NodeState()
+        let ports = NodePorts(
+            node: node, transport: transport, sessions: SessionHub(bootEpoch: identity.bootEpoch),
+            clock: clock, metrics: metrics)
+        let roster = MemberRoster(node: node, clock: clock)
+        let shards = makeShards(ports: ports, store: store, log: log, roster: roster)
+        let routers = loops.enumerated().map { index, loop in
+            LoopRouter(loop: loop, index: index, ports: ports, limits: configuration.limits)
+        }
+        connect(ports: ports, shards: shards, routers: routers)
+        log.onPinned { groups in
+            for shard in ports.shards { shard.post(.restate(groups)) }
+        }
+        let keeper = SessionKeeper(ports: ports, state: state, loop: loops[0], router: routers[0])
+        ports.onLeaderChange { keeper.leaderChanged(of: $0) }
+        try await restore(shards, recovered, buried, identity: identity, state: state, ports: ports)
+        let gossip = try await startPeers(
+            identity, node: node, cluster: cluster, transport: transport, ports: ports, state: state,
+            roster: roster, keeper: keeper)
+        let readiness = Readiness(node: node, state: state, ports: ports)
+        let dispatcher = NodeDispatcher(
+            ports: ports, state: state, routers: zip(loops, routers).map { ($0, $1) }, keeper: keeper,
+            ready: { readiness.isFormed }, targets: { roster.clientURLs() })
+        let tokens = try await TokenVerifier(
+            hs256Secret: secrets.hs256Secret, jwksJSON: secrets.jwks, audience: configuration.auth.audience,
+            issuer: configuration.auth.issuer)
+        let gateway = GatewayServer(
+            configuration: GatewayConfiguration(
+                host: configuration.listen.client.host, port: configuration.listen.client.port,
+                limits: configuration.limits),
+            dispatcher: dispatcher, tokens: tokens, group: group, metrics: metrics,
+            logger: quiet("martlet.client"))
+        let life = NodeOperations(
+            node: node, state: state, ports: ports, clock: clock, limits: configuration.limits,
+            gateway: gateway,
+            forwarder: Forwarder(ports: ports, roster: roster, transport: transport, loop: loops[0]),
+            alive: { roster.alive() })
+        for shard in shards { try await shard.loop.submit { shard.assumeIsolated { $0.start() } }.get() }
+        keeper.start()
+        return NodeParts(
+            node: node, configuration: configuration, state: state, ports: ports, log: log, store: store,
+            shards: shards, gateway: gateway, gossip: gossip, keeper: keeper, life: life, readiness: readiness
+        )
+    }
+
+    private func openLog(
+        cluster: ClusterID, node: NodeID
+    ) throws -> (WriteAheadLog, [GroupID: RecoveredReplica], [GroupID: Set<ReplicaID>]) {
+        do {
+            let opened = try WriteAheadLog.open(directory: directory.walPath, cluster: cluster, node: node)
+            return (opened.log, opened.recovered, opened.buried)
+        } catch let corruption as StorageCorruption {
+            throw NodeFailure.storageCorrupt("\(corruption)")
+        }
+    }
+
+    /// The log never starts above what the state store holds (rule R2), nor does the state run ahead of the log
+    /// (rule D4); generations that nothing refers to are left-overs of an interrupted install.
+    private func checkState(_ store: RocksStateStore, _ recovered: [GroupID: RecoveredReplica]) throws {
+        for (group, replica) in recovered.sorted(by: { $0.key < $1.key }) {
+            let applied = store.applied(group: group, generation: replica.generation)
+            let last = replica.entries.last?.index ?? replica.point.index
+            guard applied >= replica.point.index, applied <= last else {
+                throw NodeFailure.storageCorrupt(
+                    "group \(group): the state stands at \(applied), the log holds \(replica.point.index) to \(last)"
+                )
+            }
+        }
+        let orphans = store.generations().filter { recovered[$0.group]?.generation != $0.generation }
+        for (group, generation) in orphans { store.removeGeneration(group: group, generation: generation) }
+        if !orphans.isEmpty { try store.flush() }
+    }
+
+    private func makeShards(
+        ports: NodePorts, store: RocksStateStore, log: WriteAheadLog, roster: MemberRoster
+    ) -> [ShardActor] {
+        var generator = SystemRandomNumberGenerator()
+        return loops.enumerated().map { index, loop in
+            ShardActor(
+                ShardParts(
+                    index: index, loop: loop, ports: ports, store: store, log: log, readPool: pool,
+                    limits: configuration.limits, logger: logger, clock: clock, metrics: metrics,
+                    coordinator: Coordinator(
+                        replaceAfterMilliseconds: configuration.thresholds.replaceAfterMilliseconds),
+                    liveness: { roster.liveness() }, raftSettings: RaftSettings(), seed: generator.next()))
+        }
+    }
+
+    private func connect(ports: NodePorts, shards: [ShardActor], routers: [LoopRouter]) {
+        ports.connect(
+            shards: shards.map { shard in
+                LoopMailbox(loop: shard.loop) { inputs in shard.assumeIsolated { $0.receive(inputs) } }
+            },
+            routers: zip(loops, routers).map { loop, router in
+                LoopMailbox(loop: loop) { inputs in router.assumeIsolated { $0.receive(inputs) } }
+            })
+    }
+
+    private func restore(
+        _ shards: [ShardActor], _ recovered: [GroupID: RecoveredReplica],
+        _ buried: [GroupID: Set<ReplicaID>], identity: NodeIdentity,
+        state: NodeState, ports: NodePorts
+    ) async throws {
+        for shard in shards {
+            let mine = recovered.values.filter { Int($0.group.raw) % shards.count == shard.index }
+            try await shard.loop.submit { shard.assumeIsolated { $0.restore(mine, buried: buried) } }.get()
+        }
+        // Only now may the metadata be published: a shard that does not know yet what it has would take a replica
+        // that it should have for one that it must create.
+        let joining = identity.metadataReplica.map { ReplicaID($0) }
+        let first = shards[0]
+        try await first.loop.submit {
+            try first.assumeIsolated { shard in
+                try shard.hostMetadata(joining: joining) { metadata in
+                    state.adopt(metadata)
+                    for shard in ports.shards { shard.post(.metadata(metadata)) }
+                }
+            }
+        }.get()
+    }
+
+    /// Gossip's questions over TCP go over a connection of their own.
+    private func exchange(over transport: PeerTransport, on loop: any EventLoop) -> GossipExchangeTransport {
+        { address, bytes, answer in
+            guard let address = PeerAddress(address) else { return answer(nil) }
+            transport.call(.fullSync(bytes), at: address, on: loop, timeout: .seconds(1)).whenComplete {
+                if case .success(let reply) = $0, case .fullSync(let bytes) = reply.answer {
+                    answer(bytes)
+                } else {
+                    answer(nil)
+                }
+            }
+        }
+    }
+
+    private func startPeers(
+        _ identity: NodeIdentity, node: NodeID, cluster: ClusterID, transport: PeerTransport,
+        ports: NodePorts, state: NodeState, roster: MemberRoster, keeper: SessionKeeper
+    ) async throws -> MembershipShell {
+        let own = MemberRecord(
+            node: node, name: configuration.node.name, number: identity.number ?? 0, status: .alive,
+            incarnation: Incarnation(bootEpoch: identity.bootEpoch),
+            addresses: MemberAddresses(
+                client: "\(configuration.advertise.client)", peer: "\(configuration.advertise.peer)",
+                admin: "\(configuration.advertise.admin)"),
+            version: SoftwareVersion.text, zone: configuration.node.zone ?? "")
+        let loop = loops[loops.count - 1]
+        let gossip = MembershipShell(
+            own: own, seeds: configuration.seeds.map(\.description), on: loop,
+            exchangeTransport: exchange(over: transport, on: loop), logger: logger,
+            onChange: { record, was in
+                roster.changed(record)
+                if record.status.isPresent, let address = PeerAddress(record.addresses.peer) {
+                    transport.connect(to: record.node, at: address)
+                }
+                if record.status == .left { transport.disconnect(from: record.node) }
+                guard was != record.status else { return }
+                for shard in ports.shards { shard.post(.suspicion(record.node, record.status != .alive)) }
+            })
+        roster.attach { gossip.members }
+        let links = NodeLinks(
+            ports: ports, state: state, logger: logger,
+            gossip: { bytes, answer in gossip.handleExchange(bytes, answer: answer) },
+            forward: Forwarder(ports: ports, roster: roster, transport: transport, loop: loop).take,
+            linkIsBack: { keeper.refreshAll() })
+        transport.setDelegate(links)
+        do {
+            try await transport.listen(
+                host: configuration.listen.peer.host, port: configuration.listen.peer.port)
+            try await gossip.start(
+                host: configuration.listen.peer.host, port: configuration.listen.peer.port,
+                sealer: GossipSealer(cluster: cluster, keyRing: keys))
+        } catch {
+            throw NodeFailure.cannotListen("cannot listen on \(configuration.listen.peer): \(error)")
+        }
+        return gossip
+    }
+
+    // MARK: End
+
+    /// Leaves service: clients and leaderships go elsewhere.
+    func drain() async {
+        guard let parts = parts.withLockedValue({ $0 }) else { return }
+        parts.life.startDraining()
+        await parts.life.drained()
+    }
+
+    /// Stops what runs and closes what is open. Nothing acknowledged depends on it.
+    func stop() async {
+        guard let parts = parts.withLockedValue({ $0 }) else { return }
+        await parts.gateway.stop()
+        parts.keeper.stop()
+        for shard in parts.shards {
+            try? await shard.loop.submit { shard.assumeIsolated { $0.stop() } }.get()
+        }
+        await parts.gossip.stop()
+        parts.ports.transport.stop()
+        parts.log.close()
+        do { try parts.store.close() } catch {
+            logger.warning("closing the state store", metadata: ["error": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,28 @@
+import Foundation
+import NIOCore
+import Vocabulary
+
+/// The node's clocks: monotonic ticks for the machines, wall time for what people see.
+package struct NodeClock: Sendable {
+    private let start = NIODeadline.now()
+
+    package init() {}
+
+    /// Milliseconds since this process took the clock; never zero, so that zero can mean never.
+    package func tick() -> Tick {
+        let elapsed = NIODeadline.now() - start
+        return Tick(UInt64(elapsed.nanoseconds / 1_000_000) + 1)
+    }
+
+    package func timestamp() -> Timestamp {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return Timestamp(Int64(now.tv_sec) * 1_000 + Int64(now.tv_nsec) / 1_000_000)
+    }
+}
+
+/// Ends the process when going on could break a promise (rule D1): the reason goes to standard error first.
+func stopProcess(_ reason: String) -> Never {
+    FileHandle.standardError.write(Data("martlet: fatal: \(reason)\n".utf8))
+    abort()
+}

@@ -1,0 +1,114 @@
+import Foundation
+import Vocabulary
+
+/// Who a data directory belongs to: the file `IDENTITY`, kept with a lock so that no second process uses the
+/// directory (rule M4). The cluster id is absent until the node has joined.
+package struct NodeIdentity: Sendable, Codable {
+    package var nodeID: String
+    package var clusterID: String?
+    /// Raised and synced at every start, before the node speaks to anyone.
+    package var bootEpoch: UInt32
+    package var number: UInt32?
+    package var metadataReplica: UInt64?
+    package var name: String
+
+    private enum CodingKeys: String, CodingKey {
+        case nodeID = "node_id"
+        case clusterID = "cluster_id"
+        case bootEpoch = "boot_epoch"
+        case number, name
+        case metadataReplica = "metadata_replica"
+    }
+
+    package var node: NodeID? { NodeID(nodeID) }
+    package var cluster: ClusterID? { clusterID.flatMap { ClusterID($0) } }
+}
+
+/// Why a data directory cannot be used.
+package enum DataDirectoryFailure: Error, CustomStringConvertible {
+    case cannotCreate(path: String, reason: String)
+    case inUse(path: String)
+    case alreadyFormed(path: String)
+    case unreadableIdentity(path: String, reason: String)
+    case cannotWrite(path: String, reason: String)
+
+    package var description: String {
+        switch self {
+        case .cannotCreate(let path, let reason): "cannot create the data directory \(path): \(reason)"
+        case .inUse(let path): "another process uses the data directory \(path)"
+        case .alreadyFormed(let path): "the data directory \(path) already belongs to a cluster"
+        case .unreadableIdentity(let path, let reason): "cannot read \(path): \(reason)"
+        case .cannotWrite(let path, let reason): "cannot write \(path): \(reason)"
+        }
+    }
+}
+
+/// A locked data directory. The lock is held for the life of the process.
+package final class DataDirectory: Sendable {
+    package let path: String
+    private let lockDescriptor: Int32
+
+    package init(path: String) throws(DataDirectoryFailure) {
+        self.path = path
+        do {
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        } catch {
+            throw .cannotCreate(path: path, reason: "\(error)")
+        }
+        let descriptor = open(path + "/LOCK", O_CREAT | O_RDWR | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw .cannotCreate(path: path, reason: String(cString: strerror(errno)))
+        }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            close(descriptor)
+            throw .inUse(path: path)
+        }
+        lockDescriptor = descriptor
+    }
+
+    deinit { close(lockDescriptor) }
+
+    package var walPath: String { path + "/wal" }
+    package var storePath: String { path + "/state" }
+    private var identityPath: String { path + "/IDENTITY" }
+
+    /// `nil` when the directory has never been used.
+    package func readIdentity() throws(DataDirectoryFailure) -> NodeIdentity? {
+        guard FileManager.default.fileExists(atPath: identityPath) else { return nil }
+        do {
+            let data = try Data(contentsOf: URL(fileURLWithPath: identityPath))
+            let identity = try JSONDecoder().decode(NodeIdentity.self, from: data)
+            guard identity.node != nil else {
+                throw DataDirectoryFailure.unreadableIdentity(
+                    path: identityPath, reason: "node_id is not a UUID")
+            }
+            return identity
+        } catch let failure as DataDirectoryFailure {
+            throw failure
+        } catch {
+            throw .unreadableIdentity(path: identityPath, reason: "\(error)")
+        }
+    }
+
+    /// Replaces the file atomically and durably: write aside, sync, rename, sync the directory.
+    package func write(_ identity: NodeIdentity) throws(DataDirectoryFailure) {
+        let aside = identityPath + ".new"
+        do {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+            try encoder.encode(identity).write(to: URL(fileURLWithPath: aside))
+        } catch {
+            throw .cannotWrite(path: aside, reason: "\(error)")
+        }
+        guard sync(path: aside, flags: O_RDWR), rename(aside, identityPath) == 0,
+            sync(path: path, flags: O_RDONLY | O_DIRECTORY)
+        else { throw .cannotWrite(path: identityPath, reason: String(cString: strerror(errno))) }
+    }
+
+    private func sync(path: String, flags: Int32) -> Bool {
+        let descriptor = open(path, flags | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        return fsync(descriptor) == 0
+    }
+}

@@ -1,0 +1,85 @@
+import Admin
+import Consensus
+import Gateway
+import Logging
+import NIOCore
+import NodeConfig
+import PeerTransport
+import RocksStorage
+import Storage
+import Vocabulary
+import Wire
+
+/// The running parts of a node that has joined: what the admin port and the life cycle work with.
+struct NodeParts: Sendable {
+    let node: NodeID
+    let configuration: NodeConfiguration
+    let state: NodeState
+    let ports: NodePorts
+    let log: WriteAheadLog
+    let store: RocksStateStore
+    let shards: [ShardActor]
+    let gateway: GatewayServer
+    let gossip: MembershipShell
+    let keeper: SessionKeeper
+    let life: NodeOperations
+    let readiness: Readiness
+
+    /// One report per shard, in their order.
+    func shardReports() async -> [ShardReport] {
+        var reports: [ShardReport] = []
+        for mailbox in ports.shards {
+            let report = await withCheckedContinuation { continuation in
+                mailbox.post(.report { continuation.resume(returning: $0) })
+            }
+            reports.append(report)
+        }
+        return reports
+    }
+
+    /// Group 0's state, confirmed by its leader; `nil` when this node does not lead it or cannot confirm.
+    func readCommittedMetadata() async -> ClusterMetadata? {
+        let mailbox = ports.shard(of: .metadata)
+        return await withCheckedContinuation { continuation in
+            mailbox.post(.readMetadata { continuation.resume(returning: $0) })
+        }
+    }
+}
+
+/// Whether clients should be sent here, and why not.
+final class Readiness: Sendable {
+    private let state: NodeState
+    private let ports: NodePorts
+    private let node: NodeID
+
+    init(node: NodeID, state: NodeState, ports: NodePorts) {
+        self.node = node
+        self.state = state
+        self.ports = ports
+    }
+
+    /// True once the cluster may serve clients at all: every partition has its replica set.
+    var isFormed: Bool {
+        let metadata = state.metadata
+        return metadata.partitionCount > 0 && metadata.isReadyForClients
+    }
+
+    /// Empty when ready.
+    func reasons() -> [String] {
+        var reasons: [String] = []
+        let metadata = state.metadata
+        guard let formation = metadata.formation else { return ["joining the cluster"] }
+        if metadata.members[node]?.state == .joining { reasons.append("joining the cluster") }
+        if !metadata.isReadyForClients {
+            reasons.append(
+                "partitions are not assigned yet: \(metadata.members.count) of \(formation.expectedNodes) nodes"
+            )
+        }
+        if state.service != .serving { reasons.append("\(state.service)") }
+        let leaders = ports.leaders.all()
+        let held = metadata.replicas(on: node).map(\.group)
+        let leaderless = held.filter { leaders[$0] == nil }.count
+        if leaderless > 0 { reasons.append("\(leaderless) partitions held here have no leader yet") }
+        return reasons
+    }
+}

@@ -1,0 +1,135 @@
+import Admin
+import Consensus
+import Foundation
+import Gateway
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
+import NodeConfig
+import Observability
+import PeerTransport
+import Sealing
+import ServiceLifecycle
+import Storage
+import UnixSignals
+import Vocabulary
+import Wire
+
+/// One node as a process: from its configuration to its end.
+package enum NodeProcess {
+    /// Forms a cluster in an unused data directory, once (rule M6). Returns when that is durable.
+    package static func initialise(configuration: NodeConfiguration, expectNodes: Int) throws {
+        let secrets = try configuration.secrets()
+        try refuseBesideACluster(configuration, secrets: secrets)
+        _ = try ClusterFormer.form(configuration, expectNodes: expectNodes)
+    }
+
+    /// `init` refuses where a seed answers with a cluster.
+    private static func refuseBesideACluster(_ configuration: NodeConfiguration, secrets: NodeSecrets) throws
+    {
+        guard !configuration.seeds.isEmpty, let key = try gossipKeys(secrets)?.first else { return }
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        defer { group.shutdownGracefully { _ in } }
+        var generator = SystemRandomNumberGenerator()
+        let identity = PeerIdentity(
+            cluster: .none, node: NodeID(high: generator.next(), low: generator.next()), bootEpoch: 1,
+            bootNonce: generator.next(), key: key.bytes)
+        let transport = PeerTransport(
+            identity: identity, group: group, outboxBytesMax: 1 << 20, logger: Logger(label: "martlet.init"))
+        for seed in configuration.seeds {
+            let address = PeerAddress(host: seed.host, port: seed.port)
+            do {
+                let reply = try transport.call(
+                    .fullSync([]), at: address, on: group.next(), timeout: .seconds(2)
+                ).wait()
+                throw NodeFailure.clusterAnswers(seed: "\(seed)", cluster: "\(reply.cluster)")
+            } catch PeerCallFailure.timedOut(.some(let cluster)), PeerCallFailure.closed(.some(let cluster)) {
+                // A member proves itself and then does not answer one that is in no cluster.
+                throw NodeFailure.clusterAnswers(seed: "\(seed)", cluster: "\(cluster)")
+            } catch is PeerCallFailure {
+                // Nobody there, silent, or not one of ours: no reason to refuse.
+                continue
+            }
+        }
+    }
+
+    static func gossipKeys(_ secrets: NodeSecrets) throws -> GossipKeyRing? {
+        guard let contents = secrets.gossipKeyFile else { return nil }
+        do {
+            return try GossipKeyRing(fileContents: contents)
+        } catch {
+            throw NodeFailure.badGossipKey("\(error)")
+        }
+    }
+
+    /// Runs until SIGTERM or SIGINT: the first drains and then stops, the second stops at once.
+    package static func run(configuration: NodeConfiguration) async throws {
+        let logger = Logger(label: "martlet")
+        let assembly = try NodeAssembly(configuration: configuration, logger: logger)
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        let service = Task { try await assembly.run() }
+        let watcher = Task {
+            var count = 0
+            for await _ in signals {
+                count += 1
+                if count == 1 {
+                    logger.notice("draining; a second signal stops at once")
+                    Task {
+                        await assembly.drain()
+                        service.cancel()
+                    }
+                } else {
+                    service.cancel()
+                    // Closing may hang on a stuck disk; what was acknowledged does not need it.
+                    Task {
+                        try await Task.sleep(for: .seconds(5))
+                        _exit(0)
+                    }
+                }
+            }
+        }
+        defer { watcher.cancel() }
+        do {
+            try await service.value
+        } catch is CancellationError {}
+        await assembly.stop()
+        logger.notice("stopped")
+    }
+}
+
+/// Why a node cannot start.
+package enum NodeFailure: ProcessEnding {
+    case clusterAnswers(seed: String, cluster: String)
+    case badGossipKey(String)
+    case noCluster(String)
+    case storageCorrupt(String)
+    case cannotListen(String)
+    case directory(DataDirectoryFailure)
+
+    package var exit: ProcessExit {
+        switch self {
+        case .storageCorrupt: .storageCorrupt
+        case .badGossipKey: .badConfiguration
+        case .noCluster, .clusterAnswers, .cannotListen, .directory: .failed
+        }
+    }
+
+    package var description: String {
+        switch self {
+        case .clusterAnswers(let seed, let cluster):
+            "the seed \(seed) answers for a cluster (\(cluster)); start the node to join it, do not form another"
+        case .badGossipKey(let reason): "cluster.gossip_key_file: \(reason)"
+        case .noCluster(let directory):
+            "\(directory) belongs to no cluster: run 'martlet init' once to form one, or configure seeds to join one"
+        case .storageCorrupt(let reason):
+            """
+            the write-ahead log is corrupt: \(reason)
+            This node must not vote. Wipe its data directory and start it again: it joins as a new node, and the \
+            cluster rebuilds its replicas (then: martlet replace of the old node).
+            """
+        case .cannotListen(let reason): reason
+        case .directory(let failure): failure.description
+        }
+    }
+}

@@ -1,0 +1,30 @@
+import Chat
+import Vocabulary
+import Wire
+
+extension Operation {
+    /// The partition whose leader carries this operation out. Operations on several users name users of one
+    /// partition only; the router splits what does not.
+    func partition(count: Int) -> PartitionID {
+        switch self {
+        case .send(let request): .of(.conversation(of: request.sender, with: request.recipient), count: count)
+        case .receipt(let request):
+            switch request.target {
+            case .upTo(let conversation, _): .of(conversation, count: count)
+            case .message(let message): .of(message, count: count)
+            }
+        case .history(let query): .of(query.conversation, count: count)
+        case .catchUp(let query): .of(query.conversation, count: count)
+        case .group(let request): .of(request.group, count: count)
+        case .ensureUser(let user): .of(user, count: count)
+        case .usersExist(let users): users.first.map { .of($0, count: count) } ?? PartitionID(0)
+        case .openSession(let request): .of(request.user, count: count)
+        case .closeSession(let user, _): .of(user, count: count)
+        case .refreshSessions(let sessions):
+            sessions.first.map { .of($0.user, count: count) } ?? PartitionID(0)
+        case .deviceAcks(let acks): acks.first.map { .of($0.user, count: count) } ?? PartitionID(0)
+        case .conversations(let query): .of(query.user, count: count)
+        case .presence(_, let users): users.first.map { .of($0, count: count) } ?? PartitionID(0)
+        }
+    }
+}

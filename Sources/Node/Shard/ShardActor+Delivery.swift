@@ -1,0 +1,159 @@
+import Chat
+import Consensus
+import Vocabulary
+import Wire
+
+/// What leaves a turn for sessions and other leaders, gathered so that each node gets one frame of a kind.
+struct OutgoingDeliveries {
+    var pushes: [(NodeID, SessionPush)] = []
+    var acks: [FanoutAck] = []
+}
+
+extension ShardActor {
+    /// Receipts, rows and positions are proposed this often, one batch per partition.
+    private static let flushTicks: UInt64 = 3
+    private static let slowTicks: UInt64 = 50
+
+    // MARK: Receiving from conversations' leaders
+
+    func receive(fanout items: [FanoutItem], from node: NodeID) {
+        let now = clock.tick()
+        for item in items {
+            guard let leading = groups[GroupID(item.partition)]?.leading else { continue }
+            pushLive(item, in: leading)
+            leading.inbox.merge(item, now: now)
+        }
+    }
+
+    /// Live sessions hear at once; the rows follow by the log.
+    private func pushLive(_ item: FanoutItem, in leading: LeadingPartition) {
+        for target in item.targets {
+            guard let actor = leading.users[target.user] else { continue }
+            let positions = positions(of: target.user, in: leading)
+            let reader = reader(leading.group)
+            let pending = leading.inbox.row(of: target.user, in: item.conversation)
+            let pushes = actor.assumeIsolated {
+                $0.receive(
+                    item, target,
+                    before: { pending ?? reader.inboxRow(target.user, item.conversation) },
+                    positions: positions)
+            }
+            perform(pushes.merged, in: leading)
+        }
+    }
+
+    func receive(acks: [FanoutAck]) {
+        guard let metadata else { return }
+        for ack in acks {
+            let group = GroupID.of(ack.conversation, metadata.partitionCount)
+            groups[group]?.leading?.fanout.acknowledged(ack)
+        }
+    }
+
+    /// A partition has a new leader: what it has not acknowledged goes there.
+    func leaderChanged(of group: GroupID) {
+        guard let partition = group.partition else { return }
+        for (id, hosted) in groups.sorted(by: { $0.key < $1.key }) {
+            guard let leading = hosted.leading else { continue }
+            leading.fanout.leaderChanged(of: partition)
+            withFanout.insert(id)
+        }
+    }
+
+    /// Sessions behind a broken link register again, with where they stand: a push that was lost must not be
+    /// stepped over.
+    func peerLost(_ node: NodeID) {
+        let now = moment()
+        for (_, hosted) in groups.sorted(by: { $0.key < $1.key }) {
+            guard let leading = hosted.leading else { continue }
+            for actor in leading.users.values {
+                perform(actor.assumeIsolated { $0.lost(node, now: now) }, in: leading)
+            }
+        }
+    }
+
+    // MARK: Sending
+
+    /// The last step of a turn.
+    func flushLeaderOutputs() {
+        let now = clock.tick()
+        var items: [FanoutItem] = []
+        for group in withFanout.sorted() {
+            if let leading = groups[group]?.leading { items += leading.fanout.takeItems(now: now) }
+        }
+        withFanout.removeAll(keepingCapacity: true)
+        if !items.isEmpty { ports.send(fanout: items) }
+        if !outgoing.pushes.isEmpty { ports.send(pushes: outgoing.pushes) }
+        if !outgoing.acks.isEmpty, let metadata {
+            let count = metadata.partitionCount
+            ports.send(acks: outgoing.acks) { .of($0.conversation, count) }
+        }
+        outgoing = OutgoingDeliveries()
+    }
+
+    func tickLeaders(now: Tick) {
+        let isFlush = ticks % Self.flushTicks == 0
+        let isSlow = ticks % Self.slowTicks == 0
+        guard isFlush || isSlow else { return }
+        for group in groups.keys.sorted() {
+            guard let leading = groups[group]?.leading else { continue }
+            if isFlush { flushBatches(leading, now: now) }
+            if isSlow { tidy(leading, now: now) }
+        }
+        if isSlow {
+            expireSnapshots(now: now)
+            balanceLeaders()
+            if index == 0 { ports.reannounce() }
+        }
+    }
+
+    private func flushBatches(_ leading: LeadingPartition, now: Tick) {
+        if !leading.withReceipts.isEmpty { proposeReceipts(leading) }
+        if let rows = leading.inbox.takeBatch(now: now) { propose(.inboxBatch(rows), in: leading) }
+        if !leading.acks.isEmpty && ticks % (Self.flushTicks * 4) == 0 {
+            for command in leading.acks.takeCommands(now: clock.timestamp()) { propose(command, in: leading) }
+        }
+    }
+
+    private func proposeReceipts(_ leading: LeadingPartition) {
+        let reader = reader(leading.group)
+        var marks: [ReceiptMark] = []
+        for id in leading.withReceipts.sorted() {
+            guard let actor = leading.conversations[id] else { continue }
+            let (taken, answers) = actor.assumeIsolated { $0.takeReceipts(reader: reader) }
+            marks += taken
+            perform(answers, in: leading)
+        }
+        leading.withReceipts.removeAll(keepingCapacity: true)
+        if !marks.isEmpty {
+            propose(.receipts(ReceiptBatch(at: clock.timestamp(), marks: marks)), in: leading)
+        }
+    }
+
+    /// Once a second: repeats what was not acknowledged, notes what was, and lets idle actors go.
+    private func tidy(_ leading: LeadingPartition, now: Tick) {
+        let items = leading.fanout.takeResends(now: now)
+        if !items.isEmpty { ports.send(fanout: items) }
+        let progress = leading.fanout.takeProgress()
+        if !progress.isEmpty { propose(.fanoutProgress(progress), in: leading) }
+        let moment = moment()
+        for (user, actor) in leading.users {
+            perform(actor.assumeIsolated { $0.expire(now: moment) }, in: leading)
+            if actor.assumeIsolated({ $0.isIdle }) { leading.users[user] = nil }
+        }
+        let idle = limits.actorIdleMilliseconds
+        for (id, actor) in leading.conversations
+        where actor.assumeIsolated({ $0.isIdle(now: now, after: idle) }) {
+            leading.conversations[id] = nil
+        }
+        for (id, actor) in leading.groups where actor.assumeIsolated({ $0.isIdle(now: now, after: idle) }) {
+            leading.groups[id] = nil
+        }
+    }
+}
+
+extension GroupID {
+    static func of(_ conversation: ConversationID, _ count: Int) -> GroupID {
+        GroupID(.of(conversation, count: count))
+    }
+}

@@ -1,0 +1,148 @@
+import Consensus
+import Vocabulary
+import Wire
+
+/// Group 0 on the shard that hosts it: proposing, joining, coordinating.
+extension ShardActor {
+    /// Entries that the heir of a leadership may lack.
+    private static let transferLagMax = 256
+
+    func apply(metadata entries: [LogEntry]) {
+        guard var host = metadataHost, var hosted = groups[.metadata], let last = entries.last else { return }
+        let before = host.state.epoch
+        for entry in entries {
+            if case .command(let command) = entry.payload { host.apply(command, at: entry.index) }
+        }
+        metadataHost = host
+        var changes = StateChanges()
+        changes.set(MetadataHost.stateKey, host.state.encoded())
+        write(changes, group: .metadata, hosted: &hosted, through: last.index)
+        groups[.metadata] = hosted
+        if host.state.epoch != before { host.publish(host.state) }
+        serveApplied(.metadata)
+    }
+
+    func proposeMetadata(_ command: [UInt8], answer: @escaping @Sendable (ControlAnswer) -> Void) {
+        propose(metadata: command) { outcome, _ in
+            switch outcome {
+            case .applied, .unchanged: answer(.committed)
+            case .refused(let refusal): answer(.refused("\(refusal)"))
+            case nil: answer(.notLeader(hint: nil))
+            }
+        }
+    }
+
+    /// Admits a node: a member from the commit on, whoever asks again gets the same answer.
+    func admit(_ request: JoinRequest, answer: @escaping @Sendable (ControlAnswer) -> Void) {
+        let profile = MemberProfile(
+            node: request.node, name: request.name, zone: request.zone.isEmpty ? nil : request.zone)
+        propose(metadata: MetadataCommand.addMember(profile).encoded()) { outcome, state in
+            switch outcome {
+            case .refused(let refusal): answer(.refused("\(refusal)"))
+            case .applied, .unchanged:
+                guard let member = state.members[request.node], let formation = state.formation else {
+                    return answer(.refused("the cluster is not formed"))
+                }
+                answer(
+                    .joined(
+                        JoinAnswer(
+                            cluster: formation.cluster, number: member.number,
+                            metadataReplica: member.metadataReplica)))
+            case nil: answer(.notLeader(hint: nil))
+            }
+        }
+    }
+
+    private func propose(
+        metadata command: [UInt8],
+        outcome: @escaping @Sendable (MetadataOutcome?, ClusterMetadata) -> Void
+    ) {
+        guard metadataHost != nil else { return outcome(nil, ClusterMetadata()) }
+        switch raft.propose(group: .metadata, command: command) {
+        case .success(let position): metadataHost?.waiting[position.index] = outcome
+        case .failure: outcome(nil, ClusterMetadata())
+        }
+    }
+
+    /// Reads through group 0: the answer holds everything committed before the question (rule Q1).
+    func readMetadata(answer: @escaping @Sendable (ClusterMetadata?) -> Void) {
+        let token = nextRead
+        nextRead += 1
+        guard raft.read(group: .metadata, token: token, now: clock.tick()) else { return answer(nil) }
+        metadataReads[token] = answer
+    }
+
+    /// On group 0's leader: the coordinator's next commands, and group 0's own membership.
+    func coordinate() {
+        guard let host = metadataHost, groups[.metadata]?.isLeader == true,
+            let status = raft.status(of: .metadata)
+        else { return }
+        driveMetadataGroup(host.state, status: status)
+        guard host.coordinatorPending.isEmpty else { return }
+        let commands = coordinator.nextCommands(
+            state: host.state, liveness: liveness(), now: clock.tick())
+        for command in commands {
+            guard case .success(let position) = raft.propose(group: .metadata, command: command.encoded())
+            else {
+                break
+            }
+            metadataHost?.coordinatorPending.insert(position.index)
+        }
+    }
+
+    private func driveMetadataGroup(_ state: ClusterMetadata, status: RaftStatus) {
+        guard !status.isConfigurationInFlight, state.formation != nil else { return }
+        let current = status.configuration
+        let wanted = state.desiredMetadataConfiguration(current: current)
+        guard !wanted.voters.isEmpty else { return }
+        let known = Set(current.everyone)
+        let missing = wanted.everyone.filter { !known.contains($0) }
+        if !missing.isEmpty {
+            // Learner first, whatever it is to become (rule M1).
+            _ = raft.changeConfiguration(
+                group: .metadata, to: current.voters, learners: current.learners + missing)
+        } else if current.voters != wanted.voters || current.learners != wanted.learners {
+            let promoted = wanted.voters.filter { !current.voters.contains($0) }
+            let isReady = promoted.allSatisfy { replica in
+                status.matched(replica.id).map { status.lastIndex.distance(after: $0) < 100 } ?? false
+            }
+            if isReady {
+                _ = raft.changeConfiguration(
+                    group: .metadata, to: wanted.voters, learners: wanted.learners)
+            }
+        }
+    }
+
+    /// Hands leaderships over that this node should not have (uneven, draining); about once a second.
+    func balanceLeaders() {
+        guard let metadata else { return }
+        let leaders = metadata.partitions.indices.map { partition in
+            ports.leaders.leader(of: GroupID(PartitionID(UInt32(partition))))
+        }
+        let transfers = coordinator.leaderTransfers(state: metadata, leaders: leaders, liveness: liveness())
+        for transfer in transfers where transfer.from == ports.node {
+            let group = GroupID(transfer.partition)
+            guard isMine(group), groups[group]?.isLeader == true, isClose(transfer.to, in: group) else {
+                continue
+            }
+            _ = raft.transferLeadership(group: group, to: transfer.to)
+        }
+    }
+
+    /// Whether a follower has nearly everything: until it has all, a transfer holds proposals up.
+    private func isClose(_ node: NodeID, in group: GroupID) -> Bool {
+        raft.status(of: group)?.progress.contains {
+            $0.replica.node == node && $0.state == .replicate && $0.lag < Self.transferLagMax
+        } ?? false
+    }
+
+    func transferLeaders(to nodes: [NodeID]) {
+        for group in groups.keys.sorted() where groups[group]?.isLeader == true {
+            guard let status = raft.status(of: group) else { continue }
+            let target = status.configuration.voters.map(\.node).first {
+                $0 != ports.node && nodes.contains($0)
+            }
+            if let target { _ = raft.transferLeadership(group: group, to: target) }
+        }
+    }
+}

@@ -1,0 +1,214 @@
+import Chat
+import Consensus
+import Vocabulary
+import Wire
+
+extension ShardActor {
+    /// One operation for a partition of this shard. Only its leader answers with a result.
+    func handle(_ operation: Operation, group: GroupID, origin: RequestOrigin) {
+        guard let leading = groups[group]?.leading else {
+            let hint = raft.status(of: group)?.leader
+            return ports.answer(origin, .notLeader(hint: hint == ports.node ? nil : hint))
+        }
+        guard leading.origins.count + reads.count < limits.proposalsMax else {
+            let refusal = Refusal(
+                .overloaded, "This partition has too much in hand.", retryAfterMilliseconds: 100)
+            return ports.answer(origin, .result(.refused(refusal)))
+        }
+        switch operation {
+        case .send(let request): send(request, origin: origin, in: leading)
+        case .receipt(let request): receipt(request, origin: origin, in: leading, isConfirmed: false)
+        case .group(let request) where request.change != .describe:
+            let token = leading.token(for: origin)
+            let now = moment()
+            let reader = reader(group)
+            let orders = groupActor(request.group, in: leading).assumeIsolated {
+                $0.handle(token, request, now: now, reader: reader)
+            }
+            perform(orders, in: leading)
+        case .ensureUser(let user): ensure(user, origin: origin, in: leading)
+        case .closeSession(let user, let session):
+            if let actor = leading.users[user] {
+                let now = moment()
+                perform(actor.assumeIsolated { $0.close(session, now: now) }, in: leading)
+            }
+            ports.answer(origin, .result(.ok))
+        case .refreshSessions(let sessions): refresh(sessions, origin: origin, in: leading)
+        case .deviceAcks(let acks):
+            for ack in acks { leading.acks.acknowledge(ack) }
+            ports.answer(origin, .result(.ok))
+        case .history, .catchUp, .conversations, .openSession, .usersExist, .presence, .group:
+            confirmThenServe(operation, group: group, origin: origin)
+        }
+    }
+
+    private func send(_ request: SendRequest, origin: RequestOrigin, in leading: LeadingPartition) {
+        let id = ConversationID.conversation(of: request.sender, with: request.recipient)
+        let token = leading.token(for: origin)
+        let now = moment()
+        let reader = reader(leading.group)
+        let orders = conversationActor(id, in: leading).assumeIsolated {
+            $0.send(token, request, now: now, reader: reader)
+        }
+        perform(orders, in: leading)
+    }
+
+    /// - Parameter isConfirmed: leadership is confirmed, so that what is not here does not exist.
+    private func receipt(
+        _ request: ReceiptRequest, origin: RequestOrigin, in leading: LeadingPartition, isConfirmed: Bool
+    ) {
+        let conversation: ConversationID
+        let seq: Seq
+        switch request.target {
+        case .upTo(let id, let upTo): (conversation, seq) = (id, upTo)
+        case .message(let message):
+            let reader = reader(leading.group)
+            guard let id = reader.conversation(of: message), reader.message(message, for: request.user) != nil
+            else {
+                if !isConfirmed {
+                    return confirmThenServe(.receipt(request), group: leading.group, origin: origin)
+                }
+                return ports.answer(
+                    origin, .result(.refused(Refusal(.notFound, "There is no such message."))))
+            }
+            (conversation, seq) = (id, message.seq)
+        }
+        let token = leading.token(for: origin)
+        let now = moment()
+        conversationActor(conversation, in: leading).assumeIsolated {
+            $0.receipt(token, user: request.user, status: request.status, upTo: seq, now: now)
+        }
+        leading.withReceipts.insert(conversation)
+    }
+
+    private func ensure(_ user: UserID, origin: RequestOrigin, in leading: LeadingPartition) {
+        if reader(leading.group).userExists(user) { return ports.answer(origin, .result(.ok)) }
+        let token = leading.token(for: origin)
+        if leading.ensuring[user] != nil {
+            leading.ensuring[user]?.append(token)
+            return
+        }
+        leading.ensuring[user] = [token]
+        propose(.ensureUsers([user], at: clock.timestamp()), in: leading)
+    }
+
+    private func refresh(
+        _ sessions: [SessionRefresh], origin: RequestOrigin, in leading: LeadingPartition
+    ) {
+        let now = moment()
+        var unknown: [SessionKey] = []
+        for refresh in sessions {
+            guard let actor = leading.users[refresh.user] else {
+                unknown.append(refresh.session)
+                continue
+            }
+            let (isKnown, orders) = actor.assumeIsolated { $0.refresh(refresh, now: now) }
+            if !isKnown { unknown.append(refresh.session) }
+            perform(orders, in: leading)
+        }
+        ports.answer(origin, .result(.unknownSessions(unknown)))
+    }
+
+    private func presence(of user: UserID, in leading: LeadingPartition) -> PresenceState {
+        let seen = leading.acks.lastSeen(user) ?? reader(leading.group).lastSeen(user)
+        guard let actor = leading.users[user] else {
+            return PresenceState(user: user, online: false, lastSeen: seen)
+        }
+        return actor.assumeIsolated { $0.presence(lastSeen: seen) }
+    }
+
+    // MARK: Reads (rule Q1)
+
+    private func confirmThenServe(_ operation: Operation, group: GroupID, origin: RequestOrigin) {
+        let token = nextRead
+        nextRead += 1
+        guard raft.read(group: group, token: token, now: clock.tick()) else {
+            let hint = raft.status(of: group)?.leader
+            return ports.answer(origin, .notLeader(hint: hint == ports.node ? nil : hint))
+        }
+        reads[token] = WaitingRead(group: group, origin: origin, operation: operation)
+    }
+
+    /// Leadership is confirmed as of a moment after the read arrived, and apply is synchronous with commit here,
+    /// so the state holds at least everything committed before the read.
+    func serve(_ ready: ReadReady) {
+        if let answer = metadataReads.removeValue(forKey: ready.token) {
+            guard let index = ready.index, let hosted = groups[.metadata] else { return answer(nil) }
+            if hosted.applied >= index { return answer(metadataHost?.state) }
+            metadataReads[ready.token] = answer
+            readsAwaitingApply.append((ready.token, index))
+            return
+        }
+        guard let read = reads[ready.token] else { return }
+        guard let index = ready.index, let hosted = groups[read.group], let leading = hosted.leading else {
+            reads[ready.token] = nil
+            let hint = raft.status(of: read.group)?.leader
+            return ports.answer(read.origin, .notLeader(hint: hint == ports.node ? nil : hint))
+        }
+        guard hosted.applied >= index else {
+            readsAwaitingApply.append((ready.token, index))
+            return
+        }
+        reads[ready.token] = nil
+        answer(read, in: leading)
+    }
+
+    func serveApplied(_ group: GroupID) {
+        guard !readsAwaitingApply.isEmpty else { return }
+        let waiting = readsAwaitingApply
+        readsAwaitingApply = []
+        for (token, index) in waiting { serve(ReadReady(token: token, group: group, index: index)) }
+    }
+
+    private func answer(_ read: WaitingRead, in leading: LeadingPartition) {
+        let reader = reader(read.group)
+        func reply(_ result: OperationResult) { ports.answer(read.origin, .result(result)) }
+        switch read.operation {
+        case .history(let query):
+            switch reader.history(query) {
+            case .success(let page): reply(.history(page))
+            case .failure(let refusal): reply(.refused(refusal))
+            }
+        case .catchUp(let query):
+            switch reader.catchUp(query) {
+            case .success(let page): reply(.caughtUp(page))
+            case .failure(let refusal): reply(.refused(refusal))
+            }
+        case .group(let request):
+            switch reader.describe(request.group, for: request.actor) {
+            case .success(let result): reply(.group(result))
+            case .failure(let refusal): reply(.refused(refusal))
+            }
+        case .usersExist(let users): reply(.usersExist(users.map { reader.userExists($0) }))
+        case .conversations(let query):
+            reply(.conversations(reader.conversations(query, pending: leading.inbox.rows(of: query.user))))
+        case .openSession(let request): open(request, origin: read.origin, in: leading)
+        case .presence(_, let users): reply(.presence(users.map { presence(of: $0, in: leading) }))
+        case .receipt(let request): receipt(request, origin: read.origin, in: leading, isConfirmed: true)
+        default: reply(.refused(Refusal(.invalidRequest, "Not a read.")))
+        }
+    }
+
+    private func open(_ request: OpenSession, origin: RequestOrigin, in leading: LeadingPartition) {
+        let token = leading.token(for: origin)
+        let now = moment()
+        let reader = reader(leading.group)
+        let pending = leading.inbox.rows(of: request.user)
+        let positions = positions(of: request.user, in: leading)
+        let orders = userActor(request.user, in: leading).assumeIsolated {
+            $0.open(token, request, now: now, reader: reader, pending: pending, positions: positions)
+        }
+        perform(orders, in: leading)
+    }
+
+    /// Where the devices of a user stand, committed or about to be.
+    func positions(of user: UserID, in leading: LeadingPartition) -> UserActor.Positions {
+        let reader = reader(leading.group)
+        let acks = leading.acks
+        return { device, conversation in
+            acks.position(
+                of: device, of: user, in: conversation,
+                committed: reader.position(of: device, of: user, in: conversation))
+        }
+    }
+}

@@ -1,0 +1,122 @@
+import Chat
+import Consensus
+import Logging
+import NIOCore
+import NIOPosix
+import Observability
+import PeerTransport
+import RocksStorage
+import Storage
+import Vocabulary
+import Wire
+
+/// What a shard is made of.
+struct ShardParts {
+    let index: Int
+    let loop: any EventLoop
+    let ports: NodePorts
+    let store: RocksStateStore
+    let log: WriteAheadLog
+    let readPool: NIOThreadPool
+    let limits: Limits
+    let logger: Logger
+    let clock: NodeClock
+    let metrics: NodeMetrics
+    let coordinator: Coordinator
+    let liveness: @Sendable () -> [NodeID: Coordinator.Liveness]
+    let raftSettings: RaftSettings
+    let seed: UInt64
+}
+
+extension ShardActor {
+    /// Entries kept below the persisted index, for followers that are a little behind.
+    private static let keptEntries = 4_096
+    private static let flushMilliseconds: UInt64 = 30_000
+    /// Entries in memory, over all groups of the shard, that make a flush urgent.
+    private static let entriesInMemoryMax = 200_000
+
+    /// Replicas as the log has them; called before `start`.
+    func restore(_ recovered: [RecoveredReplica], buried: [GroupID: Set<ReplicaID>]) {
+        self.buried = buried
+        let now = clock.tick()
+        for replica in recovered.sorted(by: { $0.group < $1.group }) {
+            let applied = store.applied(group: replica.group, generation: replica.generation)
+            groups[replica.group] = HostedGroup(generation: replica.generation, applied: applied)
+            raft.restore(replica, applied: applied, now: now)
+        }
+    }
+
+    /// Puts group 0's state machine on this shard.
+    func hostMetadata(
+        joining replica: ReplicaID?, publish: @escaping @Sendable (ClusterMetadata) -> Void
+    ) throws {
+        let generation = groups[.metadata]?.generation ?? 0
+        let state = try MetadataHost.load(from: store, generation: generation)
+        metadataHost = MetadataHost(state: state, publish: publish)
+        if groups[.metadata] == nil, let replica {
+            groups[.metadata] = HostedGroup(generation: 0, applied: .zero)
+            raft.create(group: .metadata, replica: replica, configuration: .empty, now: clock.tick())
+        }
+        if state.formation != nil { publish(state) }
+    }
+
+    /// Flushes the state store now and then, so that the log can be compacted (rule R2). The store is shared by all
+    /// shards; the first one flushes for all.
+    func flushIfNeeded(now: Tick) {
+        guard index == 0, !isFlushing else { return }
+        let entries = groups.keys.reduce(0) { total, group in
+            total + (raft.status(of: group).map { $0.lastIndex.distance(after: $0.firstIndex) } ?? 0)
+        }
+        guard now.since(lastFlush) >= Self.flushMilliseconds || entries > Self.entriesInMemoryMax else {
+            return
+        }
+        isFlushing = true
+        lastFlush = now
+        let store = store
+        let shards = ports.shards
+        readPool.submit { _ in
+            do { try store.flush() } catch { stopProcess("the state store failed: \(error)") }
+            for shard in shards { shard.post(.flushed) }
+        }
+    }
+
+    func compactLogs() {
+        isFlushing = false
+        for (group, hosted) in groups.sorted(by: { $0.key < $1.key }) {
+            guard let status = raft.status(of: group) else { continue }
+            let persisted = store.persistedApplied(group: group, generation: hosted.generation)
+            guard persisted.raw > UInt64(Self.keptEntries) else { continue }
+            let through = LogIndex(persisted.raw - UInt64(Self.keptEntries))
+            // Small steps are not worth a record.
+            if through.distance(after: status.firstIndex) >= Self.keptEntries / 4 {
+                raft.compact(group: group, through: through)
+            }
+        }
+    }
+
+    func report() -> ShardReport {
+        var report = ShardReport()
+        for (group, hosted) in groups.sorted(by: { $0.key < $1.key }) {
+            if let status = raft.status(of: group) {
+                report.logEntries += status.lastIndex.distance(after: status.firstIndex)
+                if group != .metadata {
+                    report.replicas.append(
+                        ShardReport.Replica(
+                            group: group, status: status,
+                            persisted: store.persistedApplied(group: group, generation: hosted.generation)))
+                }
+            }
+            guard let leading = hosted.leading else { continue }
+            report.conversations += leading.conversations.count
+            report.groups += leading.groups.count
+            report.users += leading.users.count
+            report.proposalsWaiting += leading.origins.count
+            report.sessions += leading.users.values.reduce(0) { total, actor in
+                total + actor.assumeIsolated { $0.sessionCount }
+            }
+        }
+        report.messagesCommitted = counts.messagesCommitted
+        report.elections = counts.elections
+        return report
+    }
+}

@@ -1,0 +1,151 @@
+import Chat
+import Consensus
+import Logging
+import NIOCore
+import NIOPosix
+import Observability
+import PeerTransport
+import RocksStorage
+import Storage
+import Vocabulary
+import Wire
+
+/// All replicas of one event loop: runs their Raft machines, their applied state and, where they lead, the
+/// actors of their conversations, groups and users.
+///
+/// One turn of the loop: everything that arrived is fed to the machines, then `pump` hands on what came out, so
+/// that a whole turn's entries of many groups leave as one log batch and one frame per peer. Executor: the loop.
+actor ShardActor {
+    static let tickTime = TimeAmount.milliseconds(20)
+
+    let index: Int
+    let loop: any EventLoop
+    let ports: NodePorts
+    let store: RocksStateStore
+    let log: WriteAheadLog
+    let readPool: NIOThreadPool
+    let limits: Limits
+    let logger: Logger
+    let clock: NodeClock
+    let metrics: NodeMetrics
+    var counts = ShardCounts()
+
+    var raft: MultiRaft
+    var groups: [GroupID: HostedGroup] = [:]
+    /// Replicas that are gone for ever; a late or older word must not raise them (rules M2 and M3).
+    var buried: [GroupID: Set<ReplicaID>] = [:]
+    /// The committed metadata as this shard knows it.
+    var metadata: ClusterMetadata?
+    /// Present on the shard that hosts group 0.
+    var metadataHost: MetadataHost?
+    var snapshotsOut: [UInt64: SnapshotSender] = [:]
+    var snapshotsIn: [GroupID: SnapshotReceiver] = [:]
+    /// Starts at random, so that transfers of an earlier process are never taken for this one's.
+    var nextTransfer: UInt64
+    var reads: [UInt64: WaitingRead] = [:]
+    var nextRead: UInt64 = 1
+    var metadataReads: [UInt64: @Sendable (ClusterMetadata?) -> Void] = [:]
+    var readsAwaitingApply: [(token: UInt64, index: LogIndex)] = []
+    /// Partitions whose fan-out has news.
+    var withFanout: Set<GroupID> = []
+    var outgoing = OutgoingDeliveries()
+    /// Generations that a snapshot has replaced; they go when the log's record of it is durable.
+    var retired: [RetiredGeneration] = []
+    /// Groups whose former replica's state is being removed.
+    var removing: Set<GroupID> = []
+    let coordinator: Coordinator
+    let liveness: @Sendable () -> [NodeID: Coordinator.Liveness]
+    var isPumpScheduled = false
+    var isFlushing = false
+    var lastFlush: Tick = .zero
+    var ticks: UInt64 = 0
+    var ticker: RepeatedTask?
+    var isDraining = false
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.executor.asUnownedSerialExecutor() }
+
+    init(_ parts: ShardParts) {
+        index = parts.index
+        loop = parts.loop
+        ports = parts.ports
+        store = parts.store
+        log = parts.log
+        readPool = parts.readPool
+        limits = parts.limits
+        logger = parts.logger
+        clock = parts.clock
+        metrics = parts.metrics
+        coordinator = parts.coordinator
+        nextTransfer = parts.seed >> 20 | 1
+        liveness = parts.liveness
+        raft = MultiRaft(
+            node: parts.ports.node, settings: parts.raftSettings,
+            generator: SeededGenerator(seed: parts.seed))
+    }
+
+    func start() {
+        ticker = loop.scheduleRepeatedTask(initialDelay: Self.tickTime, delay: Self.tickTime) { _ in
+            self.assumeIsolated { $0.tick() }
+        }
+        schedulePump()
+    }
+
+    func stop() {
+        ticker?.cancel()
+        ticker = nil
+    }
+
+    /// Everything that arrived since the last turn.
+    func receive(_ inputs: [ShardInput]) {
+        let now = clock.tick()
+        for input in inputs { take(input, now: now) }
+        pump()
+    }
+
+    private func take(_ input: ShardInput, now: Tick) {
+        switch input {
+        case .raft(let messages, let node): raft.receive(messages, from: node, now: now)
+        case .heartbeat(let heartbeat, let node): raft.receive(heartbeat, from: node, now: now)
+        case .heartbeatAck(let ack, let node): raft.receive(ack, from: node, now: now)
+        case .snapshot(let frame, let node): receive(frame, from: node)
+        case .persisted(let sequence): persisted(through: sequence)
+        case .request(let origin, let group, let operation): handle(operation, group: group, origin: origin)
+        case .fanout(let items, let node): receive(fanout: items, from: node)
+        case .fanoutAcks(let acks): receive(acks: acks)
+        case .metadata(let metadata): adopt(metadata)
+        case .suspicion(let node, let isSuspect): raft.suspect(node: node, isSuspect)
+        case .leaderChanged(let group): leaderChanged(of: group)
+        case .peerLost(let node): peerLost(node)
+        case .removed(let group): removed(group)
+        case .metadataCommand(let command, let answer): proposeMetadata(command, answer: answer)
+        case .join(let request, let answer): admit(request, answer: answer)
+        case .readMetadata(let answer): readMetadata(answer: answer)
+        case .restate(let pinned):
+            for group in pinned where groups[group] != nil { raft.restate(group: group) }
+        case .flushed: compactLogs()
+        case .ingested(let group, let transfer): snapshotIsDurable(group, transfer: transfer)
+        case .transferLeaders(let nodes): transferLeaders(to: nodes)
+        case .transfer(let group, let node): _ = raft.transferLeadership(group: group, to: node)
+        case .report(let answer): answer(report())
+        }
+    }
+
+    private func tick() {
+        ticks += 1
+        let now = clock.tick()
+        raft.tick(now: now, walAge: log.ageOfOldestUnsynced)
+        tickLeaders(now: now)
+        if ticks % 5 == 0 {
+            driveConfigurations()
+            coordinate()
+        }
+        if ticks % 50 == 0 { flushIfNeeded(now: now) }
+        pump()
+    }
+
+    func schedulePump() {
+        guard !isPumpScheduled else { return }
+        isPumpScheduled = true
+        loop.execute { self.assumeIsolated { $0.pump() } }
+    }
+}

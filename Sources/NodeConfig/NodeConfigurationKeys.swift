@@ -1,0 +1,101 @@
+import Vocabulary
+
+/// Every key that a configuration may have.
+enum NodeConfigurationKeys {
+    static let lists: Set<String> = ["seeds"]
+
+    static let known: Set<String> = Set(
+        [
+            "node.name", "node.zone", "data_dir", "seeds", "shards", "insecure",
+            "listen.client", "listen.peer", "listen.admin",
+            "advertise.client", "advertise.peer", "advertise.admin",
+            "cluster.name", "cluster.replication_factor", "cluster.partitions", "cluster.gossip_key_file",
+            "auth.hs256_secret_file", "auth.jwks_file", "auth.audience", "auth.issuer",
+            "admin.token_file", "log.level", "log.format",
+            "limits.disk_low_bytes", "limits.disk_full_bytes", "limits.replace_after_ms",
+        ] + limits.map { "limits.\($0.key)" })
+
+    /// Keys that the contract names and this version cannot honour: refused, never ignored.
+    static func refusal(of key: String) -> String? {
+        if key.hasPrefix("tls.") {
+            return
+                "this version has no TLS of its own; leave it out, listen on loopback or a private network, "
+                + "and end TLS in a proxy in front of the client port"
+        }
+        if key == "push" || key.hasPrefix("push.") {
+            return "this version sends no push notifications; leave it out"
+        }
+        if key == "auth.jwks_url" { return "this version fetches no keys; use auth.jwks_file" }
+        return nil
+    }
+
+    /// One bound of `Limits`: its key, the values that make sense, and where it goes.
+    struct LimitKey: Sendable {
+        var key: String
+        var range: ClosedRange<Int>
+        var set: @Sendable (inout Limits, Int) -> Void
+    }
+
+    static let limits: [LimitKey] =
+        sizes + counts + rates + times
+
+    private static let sizes: [LimitKey] = [
+        LimitKey(key: "text_scalars_max", range: 1...1_000_000) { $0.textScalarsMax = $1 },
+        LimitKey(key: "frame_bytes_max", range: 1_024...16_777_216) { $0.frameBytesMax = $1 },
+        LimitKey(key: "metadata_bytes_max", range: 256...1_048_576) { $0.metadataBytesMax = $1 },
+        LimitKey(key: "group_name_bytes_max", range: 1...4_096) { $0.groupNameBytesMax = $1 },
+        LimitKey(key: "proposal_bytes_max", range: 65_536...1 << 30) { $0.proposalBytesMax = $1 },
+        LimitKey(key: "peer_queue_bytes_max", range: 65_536...1 << 30) { $0.peerQueueBytesMax = $1 },
+    ]
+
+    private static let counts: [LimitKey] = [
+        LimitKey(key: "group_members_max", range: 2...65_536) { $0.groupMembersMax = $1 },
+        LimitKey(key: "devices_max", range: 1...100) { $0.devicesMax = $1 },
+        LimitKey(key: "history_page_max", range: 1...1_000) { $0.historyPageMax = $1 },
+        LimitKey(key: "history_page_default", range: 1...1_000) { $0.historyPageDefault = $1 },
+        LimitKey(key: "presence_query_max", range: 1...10_000) { $0.presenceQueryMax = $1 },
+        LimitKey(key: "presence_subscriptions_max", range: 1...10_000) { $0.presenceSubscriptionsMax = $1 },
+        LimitKey(key: "mentions_max", range: 0...65_536) { $0.mentionsMax = $1 },
+        LimitKey(key: "sends_in_flight_max", range: 1...4_096) { $0.sendsInFlightMax = $1 },
+        LimitKey(key: "proposals_max", range: 16...1 << 20) { $0.proposalsMax = $1 },
+        LimitKey(key: "fanout_direct_max", range: 1...65_536) { $0.fanoutDirectMax = $1 },
+    ]
+
+    private static let rates: [LimitKey] = [
+        LimitKey(key: "send_burst", range: 1...1_000_000) { $0.sendBurst = $1 },
+        LimitKey(key: "send_rate_per_second", range: 1...1_000_000) { $0.sendRatePerSecond = $1 },
+        LimitKey(key: "frame_burst", range: 1...1_000_000) { $0.frameBurst = $1 },
+        LimitKey(key: "frame_rate_per_second", range: 1...1_000_000) { $0.frameRatePerSecond = $1 },
+    ]
+
+    private static let times: [LimitKey] = [
+        LimitKey(key: "heartbeat_ms", range: 100...600_000) { $0.heartbeatMilliseconds = UInt64($1) },
+        LimitKey(key: "presence_ms", range: 100...3_600_000) { $0.presenceMilliseconds = UInt64($1) },
+        LimitKey(key: "silence_ms", range: 100...3_600_000) { $0.silenceMilliseconds = UInt64($1) },
+        LimitKey(key: "send_hold_ms", range: 0...60_000) { $0.sendHoldMilliseconds = UInt64($1) },
+        LimitKey(key: "drain_ms", range: 0...600_000) { $0.drainMilliseconds = UInt64($1) },
+        LimitKey(key: "actor_idle_ms", range: 100...3_600_000) { $0.actorIdleMilliseconds = UInt64($1) },
+    ]
+
+    /// The known key that a mistyped one most resembles; `nil` when none is near.
+    static func suggestion(for key: String) -> String? {
+        let near = known.sorted().map { ($0, distance(Array(key.utf8), Array($0.utf8))) }.min { $0.1 < $1.1 }
+        guard let near, near.1 <= 3 else { return nil }
+        return near.0
+    }
+
+    /// Levenshtein's.
+    private static func distance(_ a: [UInt8], _ b: [UInt8]) -> Int {
+        var row = Array(0...b.count)
+        for (i, x) in a.enumerated() {
+            var diagonal = row[0]
+            row[0] = i + 1
+            for (j, y) in b.enumerated() {
+                let above = row[j + 1]
+                row[j + 1] = min(above + 1, row[j] + 1, diagonal + (x == y ? 0 : 1))
+                diagonal = above
+            }
+        }
+        return row[b.count]
+    }
+}

@@ -1,0 +1,129 @@
+import Logging
+import NIOCore
+import Vocabulary
+import Wire
+
+/// The answering side of a link: proves itself, checks the other side, then hands frames on. It sends nothing
+/// afterwards but keep-alives and the answers to control requests.
+final class PeerAnsweringHandler: ChannelInboundHandler {
+    typealias InboundIn = [PeerFrame]
+
+    private enum State {
+        case waitingForHello
+        case waitingForProof(Hello, challenge: [UInt8])
+        case open(NodeID, isMember: Bool)
+        case closed
+    }
+
+    private static let handshakeTime = TimeAmount.seconds(5)
+    private static let keepAliveTime = TimeAmount.milliseconds(300)
+
+    private let transport: PeerTransport
+    private var state = State.waitingForHello
+    private var timer: RepeatedTask?
+
+    init(transport: PeerTransport) { self.transport = transport }
+
+    func channelActive(context: ChannelHandlerContext) {
+        let channel = context.channel
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: Self.handshakeTime) {
+            if case .open = bound.value.state { return }
+            channel.close(promise: nil)
+        }
+        context.fireChannelActive()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        state = .closed
+        timer?.cancel()
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var frames = unwrapInboundIn(data)[...]
+        while !frames.isEmpty {
+            switch state {
+            case .open(let node, let isMember):
+                deliver(frames, from: node, isMember: isMember, context: context)
+                return
+            case .waitingForHello: receiveHello(frames.removeFirst(), context: context)
+            case .waitingForProof(let hello, let challenge):
+                receiveProof(frames.removeFirst(), hello: hello, challenge: challenge, context: context)
+            case .closed: return
+            }
+        }
+    }
+
+    private func receiveHello(_ frame: PeerFrame, context: ChannelHandlerContext) {
+        let own = transport.identity
+        guard case .hello(let hello) = frame else { return close(context) }
+        if own.cluster == .none { return refuse(.notInCluster, context) }
+        if hello.cluster != own.cluster && hello.cluster != .none { return refuse(.wrongCluster, context) }
+        if let expected = hello.expected, expected != own.node { return refuse(.wrongNode, context) }
+        if hello.protocolOldest > PeerProtocol.current || hello.protocolCurrent < PeerProtocol.oldest {
+            return refuse(.version, context)
+        }
+        let challenge = PeerHandshake.freshChallenge()
+        let proof = PeerHandshake.proof(
+            role: .answering, key: own.key, hello: hello, answering: own.node, cluster: own.cluster,
+            answerChallenge: challenge)
+        state = .waitingForProof(hello, challenge: challenge)
+        context.channel.writePeerFrame(
+            .helloAnswer(
+                HelloAnswer(cluster: own.cluster, node: own.node, proof: proof, challenge: challenge)))
+    }
+
+    private func receiveProof(
+        _ frame: PeerFrame, hello: Hello, challenge: [UInt8], context: ChannelHandlerContext
+    ) {
+        let own = transport.identity
+        guard case .proof(let proof) = frame else { return close(context) }
+        let isProven = PeerHandshake.isValid(
+            proof, role: .dialling, key: own.key, hello: hello, answering: own.node, cluster: own.cluster,
+            answerChallenge: challenge)
+        guard isProven else { return refuse(.badProof, context) }
+        if let refusal = transport.admit(hello) { return refuse(refusal, context) }
+        state = .open(hello.node, isMember: hello.cluster != .none)
+        context.channel.writePeerFrame(.accepted)
+        let channel = context.channel
+        timer = context.eventLoop.scheduleRepeatedTask(
+            initialDelay: Self.keepAliveTime, delay: Self.keepAliveTime
+        ) { _ in channel.writePeerFrame(.keepAlive) }
+    }
+
+    private func deliver(
+        _ frames: ArraySlice<PeerFrame>, from node: NodeID, isMember: Bool, context: ChannelHandlerContext
+    ) {
+        let channel = context.channel
+        var plain: [PeerFrame] = []
+        for frame in frames {
+            switch frame {
+            case .control(let id, let request):
+                if !isMember, case .fullSync = request { continue }
+                transport.delegate?.asked(request, from: node) { answer in
+                    channel.writePeerFrame(.controlAnswer(id: id, answer))
+                }
+            case .keepAlive: continue
+            default: plain.append(frame)
+            }
+        }
+        if isMember && !plain.isEmpty { transport.delegate?.received(plain, from: node) }
+    }
+
+    private func refuse(_ refusal: HandshakeRefusal, _ context: ChannelHandlerContext) {
+        transport.logger.warning(
+            "refused a peer link", metadata: ["peer.reason": "\(refusal.reason)"])
+        context.channel.writePeerFrame(.refused(refusal))
+        close(context)
+    }
+
+    private func close(_ context: ChannelHandlerContext) {
+        state = .closed
+        context.close(promise: nil)
+    }
+}

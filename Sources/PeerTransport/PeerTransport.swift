@@ -1,0 +1,164 @@
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
+import Vocabulary
+import Wire
+
+/// What the peer links report. Calls come on the loop of the link.
+package protocol PeerTransportDelegate: AnyObject, Sendable {
+    /// Frames of one read from a proven member, in order.
+    func received(_ frames: [PeerFrame], from node: NodeID)
+    /// A question of another node; `answer` may be called once, from any thread, at any time.
+    func asked(
+        _ request: ControlRequest, from node: NodeID, answer: @escaping @Sendable (ControlAnswer) -> Void)
+    /// Frames sent before this moment may be lost.
+    func linkOpened(to node: NodeID)
+    func linkClosed(to node: NodeID)
+    /// True for a node that the cluster's metadata calls left or dead for ever.
+    func isRemoved(_ node: NodeID) -> Bool
+}
+
+/// The TCP links between nodes. Each node dials every other and sends on the link it dialled.
+///
+/// Sending never blocks: frames for one peer gather in its outbox and leave with one write per loop turn. A
+/// frame is lost when the link breaks, and a full outbox breaks it: every loss shows as `linkClosed`. Whoever
+/// needs more repeats (Raft, the router, the fan-out all do).
+package final class PeerTransport: Sendable {
+    private struct State {
+        var identity: PeerIdentity
+        var links: [NodeID: PeerLink] = [:]
+        var boots: [NodeID: (epoch: UInt32, nonce: UInt64)] = [:]
+        var listener: (any Channel)?
+        var accepted: [ObjectIdentifier: any Channel] = [:]
+        var isStopped = false
+    }
+
+    private let state: NIOLockedValueBox<State>
+    private let group: any EventLoopGroup
+    private let outboxBytesMax: Int
+    let logger: Logger
+    private let delegateBox = NIOLockedValueBox<(any PeerTransportDelegate)?>(nil)
+
+    package init(identity: PeerIdentity, group: any EventLoopGroup, outboxBytesMax: Int, logger: Logger) {
+        state = NIOLockedValueBox(State(identity: identity))
+        self.group = group
+        self.outboxBytesMax = outboxBytesMax
+        self.logger = logger
+    }
+
+    package var identity: PeerIdentity { state.withLockedValue { $0.identity } }
+    var delegate: (any PeerTransportDelegate)? { delegateBox.withLockedValue { $0 } }
+
+    package func setDelegate(_ delegate: any PeerTransportDelegate) {
+        delegateBox.withLockedValue { $0 = delegate }
+    }
+
+    /// The node has joined: from now on links carry this cluster's id.
+    package func setCluster(_ cluster: ClusterID) {
+        state.withLockedValue { $0.identity.cluster = cluster }
+    }
+
+    /// Binds the peer port (TCP).
+    package func listen(host: String, port: Int) async throws {
+        let channel = try await ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 256)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.maxMessagesPerRead, value: 16)
+            .childChannelOption(
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(minimum: 4_096, initial: 65_536, maximum: 1 << 20)
+            )
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    self.remember(channel)
+                    try channel.pipeline.syncOperations.addHandlers([
+                        PeerFrameHandler(), PeerAnsweringHandler(transport: self),
+                    ])
+                }
+            }
+            .bind(host: host, port: port).get()
+        state.withLockedValue { $0.listener = channel }
+    }
+
+    /// The port that is bound; useful when 0 was asked for.
+    package var localPort: Int? { state.withLockedValue { $0.listener }?.localAddress?.port }
+
+    private func remember(_ channel: any Channel) {
+        let key = ObjectIdentifier(channel)
+        state.withLockedValue { $0.accepted[key] = channel }
+        channel.closeFuture.whenComplete { _ in
+            _ = self.state.withLockedValue { $0.accepted.removeValue(forKey: key) }
+        }
+    }
+
+    /// Keeps a link to `node` at `address`; a changed address redials at once.
+    package func connect(to node: NodeID, at address: PeerAddress) {
+        let link: PeerLink? = state.withLockedValue { state in
+            guard node != state.identity.node, !state.isStopped else { return nil }
+            if let link = state.links[node] { return link }
+            let link = PeerLink(
+                node: node, address: address, loop: group.next(), transport: self, bytesMax: outboxBytesMax)
+            state.links[node] = link
+            return link
+        }
+        link?.dial(at: address)
+    }
+
+    /// Drops the link to a node that is gone for ever.
+    package func disconnect(from node: NodeID) {
+        state.withLockedValue { $0.links.removeValue(forKey: node) }?.stop()
+    }
+
+    package func send(_ frame: PeerFrame, to node: NodeID) {
+        state.withLockedValue { $0.links[node] }?.send(frame)
+    }
+
+    /// Sends several frames with one look-up and one wake-up.
+    package func send(_ frames: [PeerFrame], to node: NodeID) {
+        guard let link = state.withLockedValue({ $0.links[node] }) else { return }
+        link.send(frames)
+    }
+
+    /// Sends to every peer there is a link to.
+    package func broadcast(_ frame: PeerFrame) {
+        for link in state.withLockedValue({ Array($0.links.values) }) { link.send(frame) }
+    }
+
+    package func isOpen(to node: NodeID) -> Bool {
+        state.withLockedValue { $0.links[node] }?.isOpen ?? false
+    }
+
+    /// Bytes waiting per peer.
+    package func queuedBytes() -> [NodeID: Int] {
+        state.withLockedValue { $0.links }.mapValues { $0.queuedBytes }
+    }
+
+    package func stop() {
+        let (links, listener, accepted) = state.withLockedValue { state in
+            state.isStopped = true
+            defer { state.links = [:] }
+            return (Array(state.links.values), state.listener, Array(state.accepted.values))
+        }
+        for link in links { link.stop() }
+        listener?.close(promise: nil)
+        for channel in accepted { channel.close(promise: nil) }
+    }
+
+    /// Rule M4: of two processes with one identity the one with the higher boot epoch is kept.
+    func admit(_ hello: Hello) -> HandshakeRefusal? {
+        if delegate?.isRemoved(hello.node) == true { return .removed }
+        return state.withLockedValue { state in
+            if hello.node == state.identity.node { return .duplicateNode }
+            guard let known = state.boots[hello.node] else {
+                state.boots[hello.node] = (hello.bootEpoch, hello.bootNonce)
+                return nil
+            }
+            if hello.bootEpoch < known.epoch { return .staleBoot }
+            if hello.bootEpoch == known.epoch && hello.bootNonce != known.nonce { return .duplicateNode }
+            state.boots[hello.node] = (hello.bootEpoch, hello.bootNonce)
+            return nil
+        }
+    }
+}

@@ -1,0 +1,201 @@
+import Chat
+import Consensus
+import Placement
+import Vocabulary
+import Wire
+
+/// Judges every step of a simulation from outside (research 2.6). It knows what each replica has said, what
+/// the disks confirmed and what was committed first, and holds everybody to it.
+final class InvariantChecker {
+    struct ReplicaKey: Hashable {
+        var group: GroupID
+        var replica: ReplicaID
+    }
+
+    private struct TermKey: Hashable {
+        var group: GroupID
+        var term: Term
+    }
+
+    private struct VoteKey: Hashable {
+        var voter: ReplicaKey
+        var term: Term
+    }
+
+    /// What was handed out for apply first at an index.
+    private struct Committed {
+        var entry: LogEntry
+        /// The highest term that it can have been committed in.
+        var term: Term
+        var stateHash: UInt64
+    }
+
+    /// What a replica's disk has confirmed: everything up to `start`, and the terms of the entries after it.
+    private struct DurableLog {
+        var start: LogIndex = .zero
+        var terms: [LogIndex: Term] = [:]
+        var last: LogIndex = .zero
+
+        mutating func write(_ entries: [LogEntry]) {
+            guard let first = entries.first, let end = entries.last else { return }
+            var index = first.index
+            while index <= last {
+                terms[index] = nil
+                index = index.next
+            }
+            for entry in entries { terms[entry.index] = entry.term }
+            last = end.index
+        }
+
+        func holds(_ entry: LogEntry) -> Bool { entry.index <= start || terms[entry.index] == entry.term }
+    }
+
+    private(set) var violations: [String] = []
+    private var leaders: [TermKey: ReplicaID] = [:]
+    private var votes: [VoteKey: ReplicaID] = [:]
+    private var termsSaid: [ReplicaKey: Term] = [:]
+    private var acknowledged: [ReplicaKey: LogIndex] = [:]
+    private var durable: [ReplicaKey: DurableLog] = [:]
+    private var created: Set<ReplicaKey> = []
+    private var committed: [GroupID: [Committed]] = [:]
+    private(set) var model = ConversationModel()
+
+    func fail(_ text: String) { violations.append(text) }
+
+    // MARK: What replicas say
+
+    func sent(_ message: RaftMessage) {
+        let sender = ReplicaKey(group: message.group, replica: message.from)
+        switch message.body {
+        case .preVote, .preVoteResponse(true): return
+        case .vote: voted(sender, message.term, for: message.from)
+        case .voteResponse(true): voted(sender, message.term, for: message.to)
+        case .appendResponse(.matched(let index)):
+            acknowledged[sender] = max(acknowledged[sender] ?? .zero, index)
+        default: break
+        }
+        termsSaid[sender] = max(termsSaid[sender] ?? .zero, message.term)
+    }
+
+    /// I8: one vote per term, restarts or not.
+    private func voted(_ voter: ReplicaKey, _ term: Term, for candidate: ReplicaID) {
+        let key = VoteKey(voter: voter, term: term)
+        if let earlier = votes[key], earlier != candidate {
+            fail(
+                "group \(voter.group): replica \(voter.replica) voted for \(earlier) and \(candidate) in "
+                    + "term \(term)")
+        }
+        votes[key] = candidate
+    }
+
+    /// I1: one leader per term. I3: it has everything that was committed in earlier terms.
+    func elected(_ replica: ReplicaID, group: GroupID, term: Term, termAt: (LogIndex) -> Term?) {
+        let key = TermKey(group: group, term: term)
+        if let other = leaders[key], other != replica {
+            fail("group \(group): \(other) and \(replica) both lead term \(term)")
+        }
+        leaders[key] = replica
+        guard let last = committed[group]?.last(where: { $0.term < term }) else { return }
+        if termAt(last.entry.index) != last.entry.term {
+            fail(
+                "group \(group): \(replica) leads term \(term) without the committed entry "
+                    + "\(last.entry.index) of term \(last.entry.term)")
+        }
+    }
+
+    // MARK: Disks
+
+    /// The log was told to write: what it replaces need not be kept.
+    func persisting(_ item: LogItem) {
+        guard case .entries(let group, let replica, let entries) = item, let first = entries.first else {
+            return
+        }
+        let key = ReplicaKey(group: group, replica: replica)
+        if let held = acknowledged[key], held >= first.index { acknowledged[key] = first.index.previous }
+    }
+
+    func persisted(_ item: LogItem) {
+        switch item {
+        case .replicaCreated(let group, let replica, _):
+            created.insert(ReplicaKey(group: group, replica: replica))
+        case .replicaBuried(let group, let replica):
+            created.remove(ReplicaKey(group: group, replica: replica))
+        case .entries(let group, let replica, let entries):
+            durable[ReplicaKey(group: group, replica: replica), default: DurableLog()].write(entries)
+        case .snapshotApplied(let group, let replica, _, let point):
+            durable[ReplicaKey(group: group, replica: replica)] = DurableLog(
+                start: point.index, last: point.index)
+        default: break
+        }
+    }
+
+    /// I5, I9, I10: what a restarting replica must still know.
+    func restarted(_ recovered: RecoveredReplica, lastIndex: LogIndex, applied: LogIndex) {
+        let key = ReplicaKey(group: recovered.group, replica: recovered.replica)
+        let name = "group \(key.group): replica \(key.replica)"
+        if let said = termsSaid[key], recovered.hardState.term < said {
+            fail("\(name) spoke at term \(said) and remembers \(recovered.hardState.term)")
+        }
+        if let held = acknowledged[key], lastIndex < held {
+            fail("\(name) acknowledged entry \(held) and holds \(lastIndex)")
+        }
+        if applied > lastIndex { fail("\(name) has applied \(applied), its log ends at \(lastIndex)") }
+        if applied < recovered.point.index {
+            fail("\(name) has applied \(applied), its log starts after \(recovered.point.index)")
+        }
+        durable[key] = DurableLog(start: recovered.point.index, last: recovered.point.index)
+        durable[key]?.write(recovered.entries)
+        created.insert(key)
+    }
+
+    func lost(group: GroupID, replica: ReplicaID) -> Bool {
+        created.contains(ReplicaKey(group: group, replica: replica))
+    }
+
+    // MARK: Apply
+
+    /// I2, I4, I10: the same entry and the same state at the same index everywhere, and never beyond the
+    /// disk.
+    func applied(
+        _ entry: LogEntry, group: GroupID, replica: ReplicaID, term: Term, stateHash: UInt64,
+        outcomes: [CommandOutcome]
+    ) {
+        let key = ReplicaKey(group: group, replica: replica)
+        if durable[key]?.holds(entry) != true {
+            fail("group \(group): replica \(replica) applies \(entry.index), which is not on its disk")
+        }
+        let place = Int(entry.index.raw) - 1
+        let known = committed[group]?.count ?? 0
+        guard place < known else {
+            if place > known { return fail("group \(group): \(entry.index) is applied after \(known)") }
+            committed[group, default: []].append(Committed(entry: entry, term: term, stateHash: stateHash))
+            for outcome in outcomes {
+                if let text = model.committed(outcome) { fail("group \(group): \(text)") }
+            }
+            return
+        }
+        guard let first = committed[group]?[place] else { return }
+        if first.entry != entry {
+            fail("group \(group): entry \(entry.index) is of term \(first.entry.term) and of \(entry.term)")
+        } else if first.stateHash != stateHash {
+            fail("group \(group): the states after \(entry.index) differ")
+        }
+        committed[group]?[place].term = min(first.term, term)
+    }
+
+    /// The hash of the state after `index`, as the first replica computed it.
+    func stateHash(group: GroupID, at index: LogIndex) -> UInt64 {
+        guard index > .zero, let entries = committed[group], Int(index.raw) <= entries.count else { return 0 }
+        return entries[Int(index.raw) - 1].stateHash
+    }
+
+    /// Entries of the group that were applied anywhere.
+    func committedCount(_ group: GroupID) -> Int { committed[group]?.count ?? 0 }
+
+    /// A client was told where its send stands. Returns what is wrong.
+    func acknowledge(
+        _ message: ConversationModel.Message, in conversation: ConversationID, seq: Seq, floor: Seq
+    ) -> String? {
+        model.acknowledged(message, in: conversation, seq: seq, floor: floor)
+    }
+}

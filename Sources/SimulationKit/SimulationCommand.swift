@@ -1,0 +1,68 @@
+import Glibc
+import Vocabulary
+
+/// Runs many seeds on all cores and reports: what `tools/simulate` does.
+package struct SimulationCommand: Sendable {
+    package var seeds: Int
+    /// Only this seed, twice: it must do the same.
+    package var seed: UInt64?
+    /// Stop after so many minutes of wall time.
+    package var minutes: Double?
+    /// Simulated time with faults, per seed.
+    package var milliseconds: UInt64 = 30_000
+    /// A planted bug is in the build: succeed when it is caught, and stop there.
+    package var expectsViolation = false
+
+    package init(seeds: Int, seed: UInt64? = nil, minutes: Double? = nil) {
+        self.seeds = seeds
+        self.seed = seed
+        self.minutes = minutes
+    }
+
+    /// Prints failing seeds at once and a line of JSON at the end. Returns the exit code.
+    package func run() async -> Int32 {
+        var report = SimulationReport()
+        var chance = SystemRandomNumberGenerator()
+        let list =
+            seed.map { [$0] }
+            ?? (0..<max(1, seeds)).map { _ in UInt64.random(in: 1...(1 << 53), using: &chance) }
+        let start = ContinuousClock.now
+        let milliseconds = milliseconds
+        await withTaskGroup(of: SimulationResult.self) { group in
+            var rest = list[...]
+            func startNext() {
+                guard let next = rest.popFirst() else { return }
+                group.addTask { SimulationRun.run(seed: next, milliseconds: milliseconds) }
+            }
+            for _ in 0..<max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) { startNext() }
+            while let result = await group.next() {
+                report.add(result)
+                if !result.violations.isEmpty { printFailure(result) }
+                let isOver = minutes.map { (ContinuousClock.now - start) > .seconds($0 * 60) } ?? false
+                if isOver || (expectsViolation && !report.failedSeeds.isEmpty) {
+                    rest = []
+                } else {
+                    startNext()
+                }
+            }
+        }
+        if let seed, report.failedSeeds.isEmpty {
+            let again = SimulationRun.run(seed: seed, milliseconds: milliseconds)
+            if again.hash != report.hash { report.addDivergence(of: seed) }
+        }
+        print(report.json)
+        fflush(nil)
+        return report.violations == 0 ? (expectsViolation ? 1 : 0) : (expectsViolation ? 0 : 1)
+    }
+
+    /// The seed does the same again, so its history is told by a second run.
+    private func printFailure(_ result: SimulationResult) {
+        print("seed \(result.seed) fails after \(result.milliseconds) ms: \(result.violations[0])")
+        fflush(nil)
+        if expectsViolation { return }
+        let again = SimulationRun.run(seed: result.seed, milliseconds: milliseconds, withHistory: true)
+        for line in again.history.suffix(60) { print("  \(line)") }
+        print("replay: tools/simulate --seed \(result.seed)")
+        fflush(nil)
+    }
+}

@@ -1,0 +1,17 @@
+import Vocabulary
+
+/// A push with its frame, encoded once and shared by every session of a node that gets it.
+package struct PushedEvent: Sendable {
+    package let event: SessionPush.Event
+    /// The JSON text; empty for events that are no frame.
+    package let frame: [UInt8]
+
+    package init(_ event: SessionPush.Event) {
+        self.event = event
+        switch event {
+        case .message(let record, _): frame = ServerFrame.message(record)
+        case .status(let status): frame = ServerFrame.status(status)
+        case .advanced, .version, .close: frame = []
+        }
+    }
+}

@@ -1,0 +1,128 @@
+import Vocabulary
+
+/// The bodies of REST answers, straight to bytes.
+package enum RestAnswer {
+    package static func sent(ref: String?, clientMessageID: ClientMessageID, _ result: SentResult) -> [UInt8]
+    {
+        ServerFrame.sent(ref: ref, clientMessageID: clientMessageID, result)
+    }
+
+    package static func error(_ refusal: Refusal) -> [UInt8] {
+        object { json in
+            json.key("error")
+            json.beginObject()
+            json.refusalFields(refusal)
+            json.endObject()
+        }
+    }
+
+    package static func history(_ page: HistoryPage) -> [UInt8] {
+        object { json in
+            json.historyFields(page)
+            json.field("has_more", page.hasMore)
+            json.field("newest_seq", page.newest)
+        }
+    }
+
+    package static func conversations(_ page: ConversationsPage) -> [UInt8] {
+        object { json in
+            json.key("conversations")
+            json.beginArray()
+            for row in page.rows { json.inboxRow(row) }
+            json.endArray()
+            let last = page.hasMore ? page.rows.last : nil
+            json.nextCursor(
+                last.map {
+                    CursorText.text(ConversationsCursor(lastAt: $0.lastAt, conversation: $0.conversation))
+                })
+            json.field("has_more", page.hasMore)
+        }
+    }
+
+    package static func status(_ message: MessageID, _ status: ReceiptStatus) -> [UInt8] {
+        object { json in
+            json.field("message_id", message)
+            json.field("status", status.rawValue)
+        }
+    }
+
+    package static func presence(_ state: PresenceState) -> [UInt8] { object { $0.presenceFields(state) } }
+
+    package static func presence(_ states: [PresenceState]) -> [UInt8] {
+        object { json in
+            json.key("presence")
+            json.beginArray()
+            for state in states {
+                json.beginObject()
+                json.presenceFields(state)
+                json.endObject()
+            }
+            json.endArray()
+        }
+    }
+
+    package static func user(_ user: UserID) -> [UInt8] { object { $0.field("user_id", user) } }
+
+    /// Which of a member's fields an answer shows.
+    package enum MemberFields: Sendable { case results, roles, none }
+
+    package static func group(_ group: GroupResult, members: MemberFields) -> [UInt8] {
+        object { json in
+            json.field("group_id", group.group)
+            json.field("conversation_id", group.group)
+            json.field("name", group.name)
+            json.field("seq", group.seq)
+            if members != .none { json.members(group.members, members) }
+        }
+    }
+
+    /// `GET /v1/groups/{id}/members`: all of them on one page.
+    package static func members(_ group: GroupResult) -> [UInt8] {
+        object { json in
+            json.members(group.members, .roles)
+            json.nextCursor(nil)
+            json.field("has_more", false)
+        }
+    }
+
+    private static func object(_ fields: (inout JSONWriter) -> Void) -> [UInt8] {
+        var json = JSONWriter()
+        json.beginObject()
+        fields(&json)
+        json.endObject()
+        return json.bytes
+    }
+}
+
+extension JSONWriter {
+    fileprivate mutating func members(_ members: [GroupResult.Member], _ fields: RestAnswer.MemberFields) {
+        key("members")
+        beginArray()
+        for member in members {
+            beginObject()
+            field("user_id", member.user)
+            if fields == .results {
+                field("result", member.result.rawValue)
+            } else {
+                field("role", member.role.rawValue)
+            }
+            endObject()
+        }
+        endArray()
+    }
+
+    fileprivate mutating func inboxRow(_ row: InboxRow) {
+        beginObject()
+        field("conversation_id", row.conversation)
+        field("kind", row.kind.word)
+        field("title", row.title.isEmpty ? row.peer?.text ?? "" : row.title)
+        if let peer = row.peer { field("peer_id", peer) }
+        field("last_seq", row.head)
+        field("last_message_at", row.lastAt)
+        field("last_message_preview", row.preview)
+        field("unread_count", row.unread)
+        field("pinned", false)
+        field("archived", false)
+        endObject()
+    }
+}

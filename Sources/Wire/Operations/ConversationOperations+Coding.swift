@@ -1,0 +1,156 @@
+import Vocabulary
+
+extension ByteWriter {
+    package mutating func position(_ value: ConversationPosition) {
+        counter(value.seq)
+        counter(value.rev)
+    }
+
+    package mutating func sendRequest(_ value: SendRequest) {
+        text(value.sender)
+        optional(value.device) { $0.text($1) }
+        text(value.clientMessageID)
+        recipient(value.recipient)
+        u8(value.type.tag)
+        text(value.content)
+        optional(value.clientTimestamp) { $0.timestamp($1) }
+        optional(value.replyTo) { $0.identity($1) }
+        list(value.mentions) { $0.text($1) }
+        optional(value.expiresInMilliseconds) { $0.varint($1) }
+    }
+
+    mutating func receiptRequest(_ value: ReceiptRequest) {
+        text(value.user)
+        bool(value.status == .read)
+        switch value.target {
+        case .upTo(let conversation, let seq):
+            u8(0)
+            identity(conversation)
+            counter(seq)
+        case .message(let message):
+            u8(1)
+            identity(message)
+        }
+    }
+
+    mutating func historyQuery(_ value: HistoryQuery) {
+        identity(value.conversation)
+        text(value.user)
+        optional(value.bound) { $0.counter($1) }
+        u8(value.order.rawValue)
+        varint(value.limit)
+    }
+
+    mutating func catchUpQuery(_ value: CatchUpQuery) {
+        identity(value.conversation)
+        text(value.user)
+        position(value.after)
+        varint(value.limit)
+    }
+
+    mutating func groupRequest(_ value: GroupRequest) {
+        identity(value.group)
+        text(value.actor)
+        switch value.change {
+        case .create(let name, let members):
+            u8(0)
+            text(name)
+            list(members) { $0.text($1) }
+        case .add(let users):
+            u8(1)
+            list(users) { $0.text($1) }
+        case .remove(let user):
+            u8(2)
+            text(user)
+        case .leave: u8(3)
+        case .rename(let name):
+            u8(4)
+            text(name)
+        case .describe: u8(5)
+        }
+    }
+
+    mutating func groupResult(_ value: GroupResult) {
+        identity(value.group)
+        text(value.name)
+        counter(value.seq)
+        list(value.members) { writer, member in
+            writer.text(member.user)
+            writer.text(member.role.rawValue)
+            writer.text(member.result.rawValue)
+        }
+    }
+}
+
+extension ByteReader {
+    package mutating func position() throws(DecodingFailure) -> ConversationPosition {
+        ConversationPosition(seq: try counter(), rev: try counter())
+    }
+
+    package mutating func sendRequest() throws(DecodingFailure) -> SendRequest {
+        SendRequest(
+            sender: try textIdentity(),
+            device: try optional { r throws(DecodingFailure) in try r.textIdentity(DeviceID.self) },
+            clientMessageID: try textIdentity(), recipient: try recipient(), type: try messageType(),
+            content: try text(),
+            clientTimestamp: try optional { r throws(DecodingFailure) in try r.timestamp() },
+            replyTo: try optional { r throws(DecodingFailure) in try r.identity(MessageID.self) },
+            mentions: try userIDs(),
+            expiresInMilliseconds: try optional { r throws(DecodingFailure) in try r.varint() })
+    }
+
+    mutating func receiptRequest() throws(DecodingFailure) -> ReceiptRequest {
+        let user: UserID = try textIdentity()
+        let status: ReceiptStatus = try bool() ? .read : .delivered
+        let byMessage = try bool()
+        let target: ReceiptRequest.Target =
+            byMessage ? .message(try identity()) : .upTo(try identity(), try counter())
+        return ReceiptRequest(user: user, status: status, target: target)
+    }
+
+    mutating func historyQuery() throws(DecodingFailure) -> HistoryQuery {
+        let conversation: ConversationID = try identity()
+        let user: UserID = try textIdentity()
+        let bound = try optional { r throws(DecodingFailure) in try r.counter(Seq.self) }
+        let order: HistoryQuery.Order = try bool() ? .ascending : .descending
+        return HistoryQuery(
+            conversation: conversation, user: user, bound: bound, order: order, limit: try length())
+    }
+
+    mutating func catchUpQuery() throws(DecodingFailure) -> CatchUpQuery {
+        CatchUpQuery(
+            conversation: try identity(), user: try textIdentity(), after: try position(), limit: try length()
+        )
+    }
+
+    mutating func groupRequest() throws(DecodingFailure) -> GroupRequest {
+        let group: ConversationID = try identity()
+        let actor: UserID = try textIdentity()
+        let change: GroupRequest.Change
+        switch try u8() {
+        case 0: change = .create(name: try text(), members: try userIDs())
+        case 1: change = .add(try userIDs())
+        case 2: change = .remove(try textIdentity())
+        case 3: change = .leave
+        case 4: change = .rename(try text())
+        case 5: change = .describe
+        case let tag: throw .unknown(field: "group change", value: UInt64(tag))
+        }
+        return GroupRequest(group: group, actor: actor, change: change)
+    }
+
+    mutating func groupResult() throws(DecodingFailure) -> GroupResult {
+        GroupResult(
+            group: try identity(), name: try text(), seq: try counter(),
+            members: try list { r throws(DecodingFailure) in
+                let user: UserID = try r.textIdentity()
+                guard let role = GroupRole(rawValue: try r.text()) else {
+                    throw DecodingFailure.unknown(field: "group role", value: 0)
+                }
+                guard let result = MemberResult(rawValue: try r.text()) else {
+                    throw DecodingFailure.unknown(field: "member result", value: 0)
+                }
+                return GroupResult.Member(user: user, role: role, result: result)
+            })
+    }
+}

@@ -1,0 +1,209 @@
+import Vocabulary
+
+/// A client's wish to send. The conversation is derived from sender and recipient.
+package struct SendRequest: Hashable, Sendable {
+    package var sender: UserID
+    /// `nil` when sent over REST without a device.
+    package var device: DeviceID?
+    package var clientMessageID: ClientMessageID
+    package var recipient: Recipient
+    package var type: MessageType
+    package var content: String
+    package var clientTimestamp: Timestamp?
+    package var replyTo: MessageID?
+    package var mentions: [UserID]
+    package var expiresInMilliseconds: UInt64?
+
+    package init(
+        sender: UserID, device: DeviceID?, clientMessageID: ClientMessageID, recipient: Recipient,
+        type: MessageType, content: String, clientTimestamp: Timestamp?, replyTo: MessageID? = nil,
+        mentions: [UserID] = [], expiresInMilliseconds: UInt64? = nil
+    ) {
+        self.sender = sender
+        self.device = device
+        self.clientMessageID = clientMessageID
+        self.recipient = recipient
+        self.type = type
+        self.content = content
+        self.clientTimestamp = clientTimestamp
+        self.replyTo = replyTo
+        self.mentions = mentions
+        self.expiresInMilliseconds = expiresInMilliseconds
+    }
+}
+
+/// The durable outcome of a send: guarantee G1.
+package struct SentResult: Hashable, Sendable {
+    package var messageID: MessageID
+    package var conversation: ConversationID
+    package var seq: Seq
+    package var timestamp: Timestamp
+    /// True when an earlier send with the same id was the one stored (guarantee G4).
+    package var duplicate: Bool
+
+    package init(
+        messageID: MessageID, conversation: ConversationID, seq: Seq, timestamp: Timestamp, duplicate: Bool
+    ) {
+        self.messageID = messageID
+        self.conversation = conversation
+        self.seq = seq
+        self.timestamp = timestamp
+        self.duplicate = duplicate
+    }
+}
+
+/// Moves a member's watermark forward. Going back or repeating changes nothing and is fine.
+package struct ReceiptRequest: Hashable, Sendable {
+    package enum Target: Hashable, Sendable {
+        case upTo(ConversationID, Seq)
+        case message(MessageID)
+    }
+    package var user: UserID
+    package var status: ReceiptStatus
+    package var target: Target
+
+    package init(user: UserID, status: ReceiptStatus, target: Target) {
+        self.user = user
+        self.status = status
+        self.target = target
+    }
+}
+
+/// One page of a conversation for a member.
+package struct HistoryQuery: Hashable, Sendable {
+    package enum Order: UInt8, Hashable, Sendable { case descending, ascending }
+    package var conversation: ConversationID
+    package var user: UserID
+    /// Exclusive bound: below it when descending, above it when ascending; `nil` starts at the newest or the oldest.
+    package var bound: Seq?
+    package var order: Order
+    package var limit: Int
+
+    package init(conversation: ConversationID, user: UserID, bound: Seq?, order: Order, limit: Int) {
+        self.conversation = conversation
+        self.user = user
+        self.bound = bound
+        self.order = order
+        self.limit = limit
+    }
+}
+
+/// `messages` in the order asked for; only what the member may see.
+package struct HistoryPage: Hashable, Sendable {
+    package var messages: [MessageRecord]
+    package var hasMore: Bool
+    /// The highest seq the member may see.
+    package var newest: Seq
+
+    package init(messages: [MessageRecord], hasMore: Bool, newest: Seq) {
+        self.messages = messages
+        self.hasMore = hasMore
+        self.newest = newest
+    }
+}
+
+/// What a device lacks of one conversation.
+package struct CatchUpQuery: Hashable, Sendable {
+    package var conversation: ConversationID
+    package var user: UserID
+    package var after: ConversationPosition
+    /// Messages at most; statuses come with the last page.
+    package var limit: Int
+
+    package init(conversation: ConversationID, user: UserID, after: ConversationPosition, limit: Int) {
+        self.conversation = conversation
+        self.user = user
+        self.after = after
+        self.limit = limit
+    }
+}
+
+/// How far a device has a conversation: every message up to `seq`, every other change up to `rev`.
+package struct ConversationPosition: Hashable, Sendable {
+    package var seq: Seq
+    package var rev: Rev
+    package init(seq: Seq, rev: Rev) {
+        self.seq = seq
+        self.rev = rev
+    }
+    package static let start = ConversationPosition(seq: .zero, rev: .zero)
+}
+
+/// Messages ascending, without gaps, from the member's first visible seq after the query's.
+package struct CatchUpPage: Hashable, Sendable {
+    package var messages: [MessageRecord]
+    /// Others' receipts that concern this user's messages, and its own `read`, newer than the query's rev.
+    package var statuses: [StatusEvent]
+    /// Where the device stands when it has all of this page.
+    package var position: ConversationPosition
+    /// More messages follow after `position`.
+    package var hasMore: Bool
+
+    package init(
+        messages: [MessageRecord], statuses: [StatusEvent], position: ConversationPosition, hasMore: Bool
+    ) {
+        self.messages = messages
+        self.statuses = statuses
+        self.position = position
+        self.hasMore = hasMore
+    }
+}
+
+/// A change or a reading of a group. `actor` is the authenticated user.
+package struct GroupRequest: Hashable, Sendable {
+    package enum Change: Hashable, Sendable {
+        /// The group's id is drawn by the node that took the request; repeating it with the same id changes nothing.
+        case create(name: String, members: [UserID])
+        case add([UserID])
+        case remove(UserID)
+        case leave
+        case rename(String)
+        /// Name, members and roles; members only.
+        case describe
+    }
+    package var group: ConversationID
+    package var actor: UserID
+    package var change: Change
+
+    package init(group: ConversationID, actor: UserID, change: Change) {
+        self.group = group
+        self.actor = actor
+        self.change = change
+    }
+}
+
+/// The raw value is the word of the client protocol.
+package enum GroupRole: String, Hashable, Sendable { case owner, admin, member }
+
+/// How adding one user went; the raw value is the word of the client protocol.
+package enum MemberResult: String, Hashable, Sendable {
+    case added, already, blocked
+    case notFound = "not_found"
+    case inviteNeeded = "invite_needed"
+}
+
+package struct GroupResult: Hashable, Sendable {
+    package struct Member: Hashable, Sendable {
+        package var user: UserID
+        package var role: GroupRole
+        package var result: MemberResult
+        package init(user: UserID, role: GroupRole, result: MemberResult) {
+            self.user = user
+            self.role = role
+            self.result = result
+        }
+    }
+    package var group: ConversationID
+    package var name: String
+    /// The system message this change wrote, or the head when it wrote none.
+    package var seq: Seq
+    /// After `create` and `add`: those named in the request. After `describe`: all members.
+    package var members: [Member]
+
+    package init(group: ConversationID, name: String, seq: Seq, members: [Member]) {
+        self.group = group
+        self.name = name
+        self.seq = seq
+        self.members = members
+    }
+}

@@ -1,0 +1,97 @@
+import Vocabulary
+
+extension ByteWriter {
+    package mutating func fanoutItem(_ value: FanoutItem) {
+        varint(UInt64(value.partition.raw))
+        identity(value.conversation)
+        u8(value.kind.rawValue)
+        list(value.pair) { $0.text($1) }
+        text(value.title)
+        varint(value.memberEpoch)
+        counter(value.rev)
+        counter(value.headOrdinal)
+        timestamp(value.lastAt)
+        text(value.preview)
+        list(value.targets) { writer, target in
+            writer.text(target.user)
+            writer.counter(target.markOrdinal)
+            writer.counter(target.read)
+            writer.bool(target.isMember)
+            writer.counter(target.head)
+        }
+        list(value.messages) { $0.messageRecord($1) }
+        list(value.statuses) { $0.statusEvent($1) }
+    }
+
+    package mutating func fanoutAck(_ value: FanoutAck) {
+        varint(UInt64(value.partition.raw))
+        identity(value.conversation)
+        counter(value.rev)
+    }
+
+    package mutating func sessionPush(_ value: SessionPush) {
+        list(value.addressees) { writer, addressee in
+            writer.varint(addressee.session)
+            writer.position(addressee.position)
+        }
+        switch value.event {
+        case .message(let record, let rev):
+            u8(1)
+            messageRecord(record)
+            counter(rev)
+        case .status(let status):
+            u8(2)
+            statusEvent(status)
+        case .advanced(let conversation, let head):
+            u8(3)
+            identity(conversation)
+            position(head)
+        case .version(let version):
+            u8(4)
+            counter(version)
+        case .close(let code, let reason):
+            u8(5)
+            varint(UInt64(code))
+            text(reason)
+        }
+    }
+}
+
+extension ByteReader {
+    package mutating func fanoutItem() throws(DecodingFailure) -> FanoutItem {
+        FanoutItem(
+            partition: PartitionID(try varint32()), conversation: try identity(),
+            kind: try bool() ? .group : .direct, pair: try userIDs(), title: try text(),
+            memberEpoch: try varint(), rev: try counter(), headOrdinal: try counter(),
+            lastAt: try timestamp(), preview: try text(),
+            targets: try list { r throws(DecodingFailure) in
+                FanoutItem.Target(
+                    user: try r.textIdentity(), markOrdinal: try r.counter(), read: try r.counter(),
+                    isMember: try r.bool(), head: try r.counter())
+            },
+            messages: try list { r throws(DecodingFailure) in try r.messageRecord() },
+            statuses: try list { r throws(DecodingFailure) in try r.statusEvent() })
+    }
+
+    package mutating func fanoutAck() throws(DecodingFailure) -> FanoutAck {
+        FanoutAck(partition: PartitionID(try varint32()), conversation: try identity(), rev: try counter())
+    }
+
+    package mutating func sessionPush() throws(DecodingFailure) -> SessionPush {
+        let addressees = try list { r throws(DecodingFailure) in
+            SessionPush.Addressee(session: try r.varint(), position: try r.position())
+        }
+        let event: SessionPush.Event
+        switch try u8() {
+        case 1: event = .message(try messageRecord(), rev: try counter())
+        case 2: event = .status(try statusEvent())
+        case 3: event = .advanced(try identity(), head: try position())
+        case 4: event = .version(try counter())
+        case 5:
+            guard let code = UInt16(exactly: try varint()) else { throw .varintOverflow }
+            event = .close(code: code, reason: try text())
+        case let tag: throw .unknown(field: "session push", value: UInt64(tag))
+        }
+        return SessionPush(addressees: addressees, event: event)
+    }
+}

@@ -1,0 +1,104 @@
+import Vocabulary
+
+/// From a conversation's leader to the leader of users' partitions: what changed, and for whom. At least once,
+/// in any order: every field is merged by maximum, keyed by (conversation, rev, member epoch).
+package struct FanoutItem: Hashable, Sendable {
+    /// A user's own part of the change.
+    package struct Target: Hashable, Sendable {
+        package var user: UserID
+        package var markOrdinal: Ordinal
+        package var read: Seq
+        package var isMember: Bool
+        /// The last seq this user may see: the head, or its leave seq.
+        package var head: Seq
+        package init(user: UserID, markOrdinal: Ordinal, read: Seq, isMember: Bool, head: Seq) {
+            self.user = user
+            self.markOrdinal = markOrdinal
+            self.read = read
+            self.isMember = isMember
+            self.head = head
+        }
+    }
+    /// The partition of all `targets`.
+    package var partition: PartitionID
+    package var conversation: ConversationID
+    package var kind: ConversationKind
+    /// The two users of a direct conversation; empty for a group.
+    package var pair: [UserID]
+    package var title: String
+    package var memberEpoch: UInt64
+    package var rev: Rev
+    package var headOrdinal: Ordinal
+    package var lastAt: Timestamp
+    package var preview: String
+    package var targets: [Target]
+    /// New messages for live sessions, ascending; may be empty when only rows are repaired.
+    package var messages: [MessageRecord]
+    /// New receipts for live sessions of the targets.
+    package var statuses: [StatusEvent]
+
+    package init(
+        partition: PartitionID, conversation: ConversationID, kind: ConversationKind, pair: [UserID],
+        title: String, memberEpoch: UInt64, rev: Rev, headOrdinal: Ordinal, lastAt: Timestamp,
+        preview: String,
+        targets: [Target], messages: [MessageRecord], statuses: [StatusEvent]
+    ) {
+        self.partition = partition
+        self.conversation = conversation
+        self.kind = kind
+        self.pair = pair
+        self.title = title
+        self.memberEpoch = memberEpoch
+        self.rev = rev
+        self.headOrdinal = headOrdinal
+        self.lastAt = lastAt
+        self.preview = preview
+        self.targets = targets
+        self.messages = messages
+        self.statuses = statuses
+    }
+}
+
+/// The rows of `partition` for `conversation` are committed up to `rev`.
+package struct FanoutAck: Hashable, Sendable {
+    package var partition: PartitionID
+    package var conversation: ConversationID
+    package var rev: Rev
+    package init(partition: PartitionID, conversation: ConversationID, rev: Rev) {
+        self.partition = partition
+        self.conversation = conversation
+        self.rev = rev
+    }
+}
+
+/// From the leader of a user's partition to the node that holds its sockets.
+package struct SessionPush: Hashable, Sendable {
+    package struct Addressee: Hashable, Sendable {
+        /// `SessionKey.number` on the receiving node.
+        package var session: UInt64
+        /// Where the device of this session stood when the session was opened, for a conversation that the session
+        /// may not have met yet.
+        package var position: ConversationPosition
+        package init(session: UInt64, position: ConversationPosition) {
+            self.session = session
+            self.position = position
+        }
+    }
+    package enum Event: Hashable, Sendable {
+        /// A message; `rev` is the conversation's as of it.
+        case message(MessageRecord, rev: Rev)
+        case status(StatusEvent)
+        /// The conversation has moved on to `head`: read what lacks.
+        case advanced(ConversationID, head: ConversationPosition)
+        /// The inbox is complete up to this version, everything before it was pushed.
+        case version(InboxVersion)
+        /// The session is over: a close code of the client protocol.
+        case close(code: UInt16, reason: String)
+    }
+    package var addressees: [Addressee]
+    package var event: Event
+    package init(addressees: [Addressee], event: Event) {
+        self.addressees = addressees
+        self.event = event
+    }
+}

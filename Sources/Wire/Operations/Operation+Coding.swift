@@ -1,0 +1,187 @@
+import Vocabulary
+
+extension ByteWriter {
+    package mutating func operation(_ value: Operation) {
+        switch value {
+        case .send(let request):
+            u8(1)
+            sendRequest(request)
+        case .receipt(let request):
+            u8(2)
+            receiptRequest(request)
+        case .history(let query):
+            u8(3)
+            historyQuery(query)
+        case .catchUp(let query):
+            u8(4)
+            catchUpQuery(query)
+        case .group(let request):
+            u8(5)
+            groupRequest(request)
+        case .ensureUser(let user):
+            u8(10)
+            text(user)
+        case .usersExist(let users):
+            u8(11)
+            list(users) { $0.text($1) }
+        case .openSession(let request):
+            u8(12)
+            openSession(request)
+        case .closeSession(let user, let session):
+            u8(13)
+            text(user)
+            sessionKey(session)
+        case .refreshSessions(let sessions):
+            u8(14)
+            list(sessions) { $0.sessionRefresh($1) }
+        case .deviceAcks(let acks):
+            u8(15)
+            list(acks) { $0.deviceAck($1) }
+        case .conversations(let query):
+            u8(16)
+            conversationsQuery(query)
+        case .presence(let viewer, let users):
+            u8(17)
+            text(viewer)
+            list(users) { $0.text($1) }
+        }
+    }
+
+    package mutating func operationResult(_ value: OperationResult) {
+        switch value {
+        case .sent(let result):
+            u8(1)
+            identity(result.messageID)
+            identity(result.conversation)
+            counter(result.seq)
+            timestamp(result.timestamp)
+            bool(result.duplicate)
+        case .ok:
+            u8(2)
+        case .history(let page):
+            u8(3)
+            list(page.messages) { $0.messageRecord($1) }
+            bool(page.hasMore)
+            counter(page.newest)
+        case .caughtUp(let page):
+            u8(4)
+            list(page.messages) { $0.messageRecord($1) }
+            list(page.statuses) { $0.statusEvent($1) }
+            position(page.position)
+            bool(page.hasMore)
+        case .group(let result):
+            u8(5)
+            groupResult(result)
+        case .usersExist(let flags):
+            u8(6)
+            list(flags) { $0.bool($1) }
+        case .opened(let opened):
+            u8(7)
+            sessionOpened(opened)
+        case .unknownSessions(let keys):
+            u8(8)
+            list(keys) { $0.sessionKey($1) }
+        case .conversations(let page):
+            u8(9)
+            list(page.rows) { $0.inboxRow($1) }
+            bool(page.hasMore)
+        case .presence(let states):
+            u8(10)
+            list(states) { $0.presenceState($1) }
+        case .refused(let refusal):
+            u8(11)
+            self.refusal(refusal)
+        }
+    }
+
+    package mutating func refusal(_ value: Refusal) {
+        u8(value.code.rawValue)
+        text(value.message)
+        optional(value.retryAfterMilliseconds) { $0.varint($1) }
+        list(value.details) { writer, detail in
+            writer.text(detail.name)
+            switch detail.value {
+            case .text(let text):
+                writer.u8(0)
+                writer.text(text)
+            case .number(let number):
+                writer.u8(1)
+                writer.timestamp(Timestamp(number))
+            }
+        }
+    }
+}
+
+extension ByteReader {
+    package mutating func operation() throws(DecodingFailure) -> Operation {
+        switch try u8() {
+        case 1: return .send(try sendRequest())
+        case 2: return .receipt(try receiptRequest())
+        case 3: return .history(try historyQuery())
+        case 4: return .catchUp(try catchUpQuery())
+        case 5: return .group(try groupRequest())
+        case 10: return .ensureUser(try textIdentity())
+        case 11: return .usersExist(try userIDs())
+        case 12: return .openSession(try openSession())
+        case 13: return .closeSession(user: try textIdentity(), session: try sessionKey())
+        case 14:
+            return .refreshSessions(try list { r throws(DecodingFailure) in try r.sessionRefresh() })
+        case 15: return .deviceAcks(try list { r throws(DecodingFailure) in try r.deviceAck() })
+        case 16: return .conversations(try conversationsQuery())
+        case 17: return .presence(viewer: try textIdentity(), users: try userIDs())
+        case let tag: throw .unknown(field: "operation", value: UInt64(tag))
+        }
+    }
+
+    package mutating func userIDs() throws(DecodingFailure) -> [UserID] {
+        try list { r throws(DecodingFailure) in try r.textIdentity(UserID.self) }
+    }
+
+    package mutating func operationResult() throws(DecodingFailure) -> OperationResult {
+        switch try u8() {
+        case 1:
+            return .sent(
+                SentResult(
+                    messageID: try identity(), conversation: try identity(), seq: try counter(),
+                    timestamp: try timestamp(), duplicate: try bool()))
+        case 2: return .ok
+        case 3:
+            return .history(
+                HistoryPage(
+                    messages: try list { r throws(DecodingFailure) in try r.messageRecord() },
+                    hasMore: try bool(), newest: try counter()))
+        case 4:
+            return .caughtUp(
+                CatchUpPage(
+                    messages: try list { r throws(DecodingFailure) in try r.messageRecord() },
+                    statuses: try list { r throws(DecodingFailure) in try r.statusEvent() },
+                    position: try position(), hasMore: try bool()))
+        case 5: return .group(try groupResult())
+        case 6: return .usersExist(try list { r throws(DecodingFailure) in try r.bool() })
+        case 7: return .opened(try sessionOpened())
+        case 8: return .unknownSessions(try list { r throws(DecodingFailure) in try r.sessionKey() })
+        case 9:
+            return .conversations(
+                ConversationsPage(
+                    rows: try list { r throws(DecodingFailure) in try r.inboxRow() }, hasMore: try bool()))
+        case 10: return .presence(try list { r throws(DecodingFailure) in try r.presenceState() })
+        case 11: return .refused(try refusal())
+        case let tag: throw .unknown(field: "operation result", value: UInt64(tag))
+        }
+    }
+
+    package mutating func refusal() throws(DecodingFailure) -> Refusal {
+        let code = try u8()
+        guard let known = RefusalCode(rawValue: code) else {
+            throw .unknown(field: "refusal code", value: UInt64(code))
+        }
+        return Refusal(
+            known, try text(),
+            retryAfterMilliseconds: try optional { r throws(DecodingFailure) in try r.varint() },
+            details: try list { r throws(DecodingFailure) in
+                let name = try r.text()
+                return RefusalDetail(
+                    name, try r.bool() ? .number(try r.timestamp().milliseconds) : .text(try r.text()))
+            })
+    }
+}

@@ -1,0 +1,28 @@
+import ArgumentParser
+import SimulationKit
+
+/// Simulated clusters, seed by seed (`tools/simulate`).
+@main
+struct MartletSimulate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "martlet-simulate",
+        abstract: "Simulates whole clusters with faults, and checks every promise at every step.")
+
+    @Option(help: "Fresh random seeds to run.")
+    var seeds = 100
+
+    @Option(help: "Run this seed only, twice: it must do the same.")
+    var seed: UInt64?
+
+    @Option(help: "Stop after so many minutes.")
+    var minutes: Double?
+
+    @Flag(help: "A bug is planted in this build: succeed when a seed catches it.")
+    var expectViolation = false
+
+    func run() async throws {
+        var command = SimulationCommand(seeds: seeds, seed: seed, minutes: minutes)
+        command.expectsViolation = expectViolation
+        throw ExitCode(await command.run())
+    }
+}

@@ -1,0 +1,76 @@
+import Testing
+import Vocabulary
+import Wire
+
+@testable import Chat
+
+struct CommandCodecTests {
+    private var all: [Command] {
+        var full = request(ann, to: .group(club), "x", "text \u{1F980}")
+        full.clientTimestamp = Timestamp(-5)
+        full.replyTo = MessageID(conversation: club, seq: Seq(2))
+        full.mentions = [bob, cat]
+        full.expiresInMilliseconds = 86_400_000
+        let row = InboxRow(
+            conversation: annBob, kind: .direct, peer: bob, title: "", head: Seq(4), rev: Rev(9),
+            lastAt: Timestamp(7), preview: "p", headOrdinal: Ordinal(4), markOrdinal: Ordinal(1),
+            read: Seq(1),
+            memberEpoch: 1, isMember: true, version: .zero)
+        let ack = DeviceAck(
+            user: ann, device: phone, conversation: annBob,
+            position: ConversationPosition(seq: Seq(3), rev: Rev(8)))
+        return [
+            send(ann, to: .user(bob), "1"),
+            .sendMessage(SendCommand(conversation: club, request: full, digest: 77, at: Timestamp(5))),
+            receipt(bob, annBob, delivered: 3, read: 2),
+            change(ann, .create(name: "n", members: [bob])), change(ann, .add([cat])),
+            change(ann, .remove(cat)),
+            change(bob, .leave), change(ann, .rename("m")),
+            .fanoutProgress([FanoutMark(conversation: club, rev: Rev(3))]),
+            .ensureUsers([ann, bob], at: Timestamp(1)),
+            .registerDevice(RegisterDevice(user: ann, device: phone, devicesMax: 10, at: Timestamp(2))),
+            .inboxBatch([InboxUpdate(user: ann, row: row)]),
+            .deviceAcks(
+                DeviceAckBatch(
+                    at: Timestamp(3), acks: [ack],
+                    versions: [DeviceVersion(user: ann, device: phone, version: InboxVersion(4))])),
+            .lastSeen([LastSeenMark(user: ann, at: Timestamp(4))]),
+        ]
+    }
+
+    @Test func everyCommandComesBackAsItWas() throws {
+        #expect(try Command.decode(Command.encode(all)) == all)
+        #expect(try Command.decode(Command.encode([])) == [])
+    }
+
+    @Test func anUnknownKindHaltsInsteadOfBeingSkipped() {
+        #expect(throws: DecodingFailure.unknown(field: "command", value: 200)) {
+            try Command.decode([1, 1, 200])
+        }
+        #expect(throws: DecodingFailure.unknown(field: "bundle format", value: 9)) {
+            try Command.decode([9, 0])
+        }
+    }
+
+    @Test func brokenBytesNeverDecodeAndNeverTrap() {
+        let bytes = Command.encode(all)
+        for count in 0..<bytes.count {
+            #expect(throws: DecodingFailure.self) { try Command.decode(Array(bytes.prefix(count))) }
+        }
+        #expect(throws: DecodingFailure.trailingBytes) { try Command.decode(bytes + [0]) }
+        var generator = SeededGenerator(seed: 3)
+        for _ in 0..<2_000 {
+            var broken = bytes
+            broken[Int(generator.next() % UInt64(bytes.count))] = UInt8(truncatingIfNeeded: generator.next())
+            _ = try? Command.decode(broken)
+        }
+    }
+
+    @Test func aSendKeepsItsBytesOnDisk() {
+        let bytes = Command.encode([
+            receipt(bob, ConversationID(high: 1, low: 2), delivered: 3, read: 2, at: 1)
+        ])
+        #expect(
+            bytes == [1, 1, 2, 2, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 3, 98, 111, 98, 3, 2])
+    }
+}

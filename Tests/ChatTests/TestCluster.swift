@@ -1,0 +1,229 @@
+import Testing
+import Vocabulary
+import Wire
+
+@testable import Chat
+
+/// Partitions with their leader machines, a network between them that may lose, double and reorder, and
+/// devices. No log: what is proposed is applied at the next `settle`.
+final class TestCluster {
+    struct Partition {
+        var store = TestStore()
+        var conversations: ConversationPartition
+        var users: UserPartition
+        var proposals: [Command] = []
+        /// Everything applied, in order.
+        var log: [Command] = []
+    }
+
+    enum Packet {
+        case item(FanoutItem)
+        case ack(FanoutAck)
+    }
+
+    let limits = Limits()
+    let node = NodeID(high: 9, low: 9)
+    var partitions: [Partition] = []
+    var now = Moment(tick: Tick(10_000), wall: Timestamp(1_000_000))
+    var network: [Packet] = []
+    var chance = SeededGenerator(seed: 1)
+    var lossPercent = 0.0
+    var results: [UInt64: OperationResult] = [:]
+    var devices: [UInt64: TestDevice] = [:]
+    var proposed: [Command] = []
+    private var nextNumber: UInt64 = 1
+
+    init(partitions count: Int = 4, seed: UInt64 = 1) {
+        chance = SeededGenerator(seed: seed)
+        for _ in 0..<count {
+            partitions.append(Partition(conversations: newConversations(count), users: newUsers()))
+        }
+    }
+
+    private func newConversations(_ count: Int) -> ConversationPartition {
+        ConversationPartition(partitionCount: count, limits: limits)
+    }
+    private func newUsers() -> UserPartition { UserPartition(limits: limits) }
+
+    func index(of user: UserID) -> Int { Int(PartitionID.of(user, count: partitions.count).raw) }
+    func index(of conversation: ConversationID) -> Int {
+        Int(PartitionID.of(conversation, count: partitions.count).raw)
+    }
+    func store(of user: UserID) -> TestStore { partitions[index(of: user)].store }
+    func store(of conversation: ConversationID) -> TestStore { partitions[index(of: conversation)].store }
+
+    func number() -> UInt64 {
+        nextNumber += 1
+        return nextNumber
+    }
+
+    /// Hands in an operation without letting anything else happen; its token.
+    @discardableResult
+    func ask(_ operation: Operation, missing: [UserID] = []) -> UInt64 {
+        let token = number()
+        switch operation {
+        case .send(let request):
+            toConversation(
+                .conversation(of: request.sender, with: request.recipient), token, operation, missing)
+        case .receipt(let request):
+            switch request.target {
+            case .upTo(let id, _): toConversation(id, token, operation, missing)
+            case .message(let id):
+                let place = Int(PartitionID.of(id, count: partitions.count).raw)
+                let reader = partitions[place].store.reader
+                perform(
+                    partitions[place].conversations.handle(token, operation, now: now, reader: reader), place)
+            }
+        case .history(let query): toConversation(query.conversation, token, operation, missing)
+        case .catchUp(let query): toConversation(query.conversation, token, operation, missing)
+        case .group(let request): toConversation(request.group, token, operation, missing)
+        case .ensureUser(let user): toUser(user, token, operation)
+        case .usersExist(let users): toUser(users[0], token, operation)
+        case .openSession(let open): toUser(open.user, token, operation)
+        case .closeSession(let user, _): toUser(user, token, operation)
+        case .refreshSessions(let refreshes): toUser(refreshes[0].user, token, operation)
+        case .deviceAcks(let acks): toUser(acks[0].user, token, operation)
+        case .conversations(let query): toUser(query.user, token, operation)
+        case .presence(_, let users): toUser(users[0], token, operation)
+        }
+        return token
+    }
+
+    /// Hands in an operation and settles; its answer.
+    func call(_ operation: Operation, missing: [UserID] = []) -> OperationResult? {
+        let token = ask(operation, missing: missing)
+        settle()
+        return results[token]
+    }
+
+    private func toConversation(
+        _ id: ConversationID, _ token: UInt64, _ operation: Operation, _ missing: [UserID]
+    ) {
+        let place = index(of: id)
+        let reader = partitions[place].store.reader
+        let directives = partitions[place].conversations.handle(
+            token, operation, missing: missing, now: now, reader: reader)
+        perform(directives, place)
+    }
+
+    private func toUser(_ user: UserID, _ token: UInt64, _ operation: Operation) {
+        let place = index(of: user)
+        let reader = partitions[place].store.reader
+        perform(partitions[place].users.handle(token, operation, now: now, reader: reader), place)
+    }
+
+    func perform(_ directives: [ChatDirective], _ place: Int) {
+        for directive in directives {
+            switch directive {
+            case .propose(let command): partitions[place].proposals.append(command)
+            case .reply(let token, let result): results[token] = result
+            case .push(_, let push): deliver(push)
+            case .acknowledge(let ack): network.append(.ack(ack))
+            case .seen, .covered: Issue.record("a partition merges \(directive) itself")
+            }
+        }
+    }
+
+    private func deliver(_ push: SessionPush) {
+        for addressee in push.addressees {
+            devices[addressee.session]?.receive(push.event, addressee.position)
+        }
+    }
+
+    /// Applies, fans out and delivers until nothing is left to do at this moment.
+    func settle() {
+        var isBusy = true
+        while isBusy {
+            isBusy = false
+            for place in partitions.indices { isBusy = apply(place) || isBusy }
+            isBusy = deliverNetwork() || isBusy
+        }
+    }
+
+    private func apply(_ place: Int) -> Bool {
+        let commands = partitions[place].proposals
+        partitions[place].proposals = []
+        proposed += commands
+        partitions[place].log += commands
+        if !commands.isEmpty {
+            guard let outcomes = try? partitions[place].store.apply(all: commands) else {
+                Issue.record("entry does not decode")
+                return false
+            }
+            let reader = partitions[place].store.reader
+            for outcome in outcomes {
+                perform(partitions[place].conversations.applied(outcome, now: now, reader: reader), place)
+                perform(partitions[place].users.applied(outcome, now: now, reader: reader), place)
+            }
+        }
+        let items = partitions[place].conversations.takeFanout(now: now.tick)
+        network += items.map { .item($0) }
+        return !commands.isEmpty || !items.isEmpty
+    }
+
+    private func deliverNetwork() -> Bool {
+        var packets = network
+        network = []
+        if packets.isEmpty { return false }
+        if lossPercent > 0 { packets.shuffle(using: &chance) }
+        for packet in packets where !chance.chance(percent: lossPercent) {
+            deliver(packet)
+            if chance.chance(percent: lossPercent) { deliver(packet) }
+        }
+        return true
+    }
+
+    func deliver(_ packet: Packet) {
+        switch packet {
+        case .item(let item):
+            let place = Int(item.partition.raw)
+            let reader = partitions[place].store.reader
+            perform(partitions[place].users.received(item, now: now, reader: reader), place)
+        case .ack(let ack): partitions[index(of: ack.conversation)].conversations.acknowledged(ack)
+        }
+    }
+
+    /// Lets time pass in steps of 50 ms.
+    func advance(_ milliseconds: UInt64) {
+        for _ in 0..<(milliseconds / 50) {
+            now.tick = now.tick + 50
+            now.wall = Timestamp(now.wall.milliseconds + 50)
+            for place in partitions.indices {
+                let reader = partitions[place].store.reader
+                let (directives, resends) = partitions[place].conversations.tick(now: now, reader: reader)
+                perform(directives, place)
+                network += resends.map { .item($0) }
+                perform(partitions[place].users.tick(now: now), place)
+            }
+            settle()
+            for number in devices.keys.sorted() { devices[number]?.tick() }
+        }
+    }
+
+    /// Another node becomes leader of a partition: the state stays, what was in memory and what was proposed
+    /// is gone.
+    func failover(_ place: Int) {
+        partitions[place].proposals = []
+        partitions[place].conversations = newConversations(partitions.count)
+        partitions[place].users = newUsers()
+        partitions[place].conversations.started(partitions[place].store.reader)
+        for other in partitions.indices {
+            partitions[other].conversations.leaderChanged(of: PartitionID(UInt32(place)))
+        }
+    }
+
+    func send(
+        _ sender: UserID, to recipient: Recipient, _ id: String, _ content: String = "hello",
+        device: DeviceID? = nil
+    ) -> OperationResult? {
+        call(.send(request(sender, to: recipient, id, content, device: device)))
+    }
+
+    func rows(of user: UserID) -> [InboxRow] {
+        guard
+            case .conversations(let page)? = call(
+                .conversations(ConversationsQuery(user: user, before: nil, limit: 100)))
+        else { return [] }
+        return page.rows
+    }
+}

@@ -1,0 +1,189 @@
+import Testing
+import Vocabulary
+import Wire
+
+@testable import Consensus
+
+/// A cluster's metadata with a coordinator that is run until it has nothing more to say; group leaders do
+/// their part at once.
+private struct Driver {
+    var state: ClusterMetadata
+    var alive: Set<UInt64> = [1]
+    var now = Tick(1_000_000)
+    var plannedMoves = 0
+    var busiest = 0
+
+    var liveness: [NodeID: Coordinator.Liveness] {
+        Dictionary(
+            uniqueKeysWithValues: state.members.values.map { member in
+                (
+                    member.node,
+                    Coordinator.Liveness(isAlive: alive.contains(member.node.raw.low), since: .zero)
+                )
+            })
+    }
+
+    mutating func settle(replaceAfter: UInt64 = 10_000_000) {
+        let coordinator = Coordinator(replaceAfterMilliseconds: replaceAfter)
+        for _ in 0..<2_000 {
+            let commands = coordinator.nextCommands(state: state, liveness: liveness, now: now)
+            for command in commands {
+                if case .planMove = command { plannedMoves += 1 }
+                let outcome = state.apply(command)
+                if case .refused(let why) = outcome { Issue.record("\(command) was refused: \(why)") }
+            }
+            busiest = max(busiest, state.moveLoad().values.max() ?? 0)
+            if !finishOneMove() && commands.isEmpty { return }
+        }
+        Issue.record("the coordinator never settles")
+    }
+
+    private mutating func finishOneMove() -> Bool {
+        guard let index = state.partitions.firstIndex(where: { $0.move != nil }),
+            let move = state.partitions[index].move
+        else { return false }
+        _ = state.apply(.advanceMove(PartitionID(UInt32(index)), move: move.id, stage: .joint))
+        _ = state.apply(.finishMove(PartitionID(UInt32(index)), move: move.id))
+        return true
+    }
+}
+
+@Suite struct MetadataCoordinatorTests {
+    @Test func genesisWaitsForTheExpectedNodes() {
+        var driver = Driver(state: formedCluster(up: 1, partitions: 64, assigned: false))
+        driver.settle()
+        #expect(driver.state.partitions.allSatisfy { $0.version == 0 })
+        #expect(!driver.state.isReadyForClients)
+        _ = driver.state.apply(.addMember(profile(2)))
+        _ = driver.state.apply(.addMember(profile(3)))
+        driver.alive = [1, 2]
+        driver.settle()
+        #expect(driver.state.members[metadataNode(3)]?.state == .joining)
+        #expect(driver.state.partitions.allSatisfy { $0.version == 0 })
+        driver.alive = [1, 2, 3]
+        driver.settle()
+        #expect(driver.state.partitions.allSatisfy { $0.voters.count == 3 && $0.version == 1 })
+        #expect(driver.state.isReadyForClients)
+    }
+
+    @Test func oneNodeStartsAloneAndGrows() {
+        var driver = Driver(state: formedCluster(up: 1, expected: 1, assigned: false))
+        driver.settle()
+        #expect(driver.state.partitions.allSatisfy { $0.voters.count == 1 })
+        #expect(driver.state.isReadyForClients)
+        _ = driver.state.apply(.addMember(profile(2)))
+        _ = driver.state.apply(.addMember(profile(3)))
+        driver.alive = [1, 2, 3]
+        driver.settle()
+        #expect(driver.state.partitions.allSatisfy { $0.voters.count == 3 && $0.move == nil })
+        #expect(driver.busiest == ClusterMetadata.movesPerNodeMax)
+    }
+
+    @Test func aFourthNodeGetsItsQuarter() throws {
+        var driver = Driver(state: formedCluster(up: 3, partitions: 64), alive: [1, 2, 3, 4])
+        _ = driver.state.apply(.addMember(profile(4)))
+        driver.settle()
+        let counts = driver.state.replicaCounts()
+        #expect((46...48).contains(try #require(counts[metadataNode(4)])))
+        #expect(counts.values.allSatisfy { abs($0 - 48) <= 4 })
+        #expect(driver.plannedMoves <= 48)
+        #expect(driver.busiest == 2)
+    }
+
+    @Test func aLeavingNodeIsEmptiedAndLeft() {
+        var driver = Driver(state: formedCluster(up: 4, partitions: 64), alive: [1, 2, 3, 4])
+        driver.settle()
+        _ = driver.state.apply(.setMemberState(metadataNode(2), .leaving))
+        driver.settle()
+        #expect(driver.state.members[metadataNode(2)]?.state == .left)
+        #expect(driver.state.partitions.allSatisfy { $0.voters.count == 3 })
+    }
+
+    @Test func aSilentNodeIsReplacedAfterTheDelayAndNoSooner() {
+        var driver = Driver(state: formedCluster(up: 4, partitions: 64), alive: [1, 2, 3, 4])
+        driver.settle()
+        driver.alive = [1, 2, 3]
+        driver.plannedMoves = 0
+        driver.settle(replaceAfter: 1_000_001)
+        #expect(driver.plannedMoves == 0)
+        driver.settle(replaceAfter: 1_000_000)
+        #expect(driver.state.members[metadataNode(4)]?.state == .dead)
+        #expect(driver.state.replicaCounts()[metadataNode(4)] == nil)
+        // It comes back as it was and gets its share again.
+        driver.alive = [1, 2, 3, 4]
+        driver.settle()
+        #expect(driver.state.members[metadataNode(4)]?.state == .up)
+        #expect((driver.state.replicaCounts()[metadataNode(4)] ?? 0) >= 46)
+    }
+
+    @Test func aDeadNodeWithoutASuccessorKeepsItsSeat() {
+        var driver = Driver(state: formedCluster(up: 3), alive: [1, 2])
+        driver.settle(replaceAfter: 1_000)
+        #expect(driver.state.members[metadataNode(3)]?.state == .dead)
+        #expect(driver.state.partitions.allSatisfy { $0.voters.count == 3 })
+        #expect(driver.plannedMoves == 0)
+    }
+
+    @Test func aMoveToANodeThatDiesIsTakenBack() throws {
+        var state = formedCluster(up: 4)
+        _ = state.apply(.planMove(PartitionID(0), target: [1, 2, 4].map(metadataNode), version: 1))
+        let move = try #require(state.partitions[0].move)
+        let driver = Driver(state: state, alive: [1, 2, 3])
+        let commands = Coordinator().nextCommands(
+            state: state, liveness: driver.liveness, now: Tick(1))
+        #expect(commands == [.abortMove(PartitionID(0), move: move.id)])
+        // From joint on it only rolls forward.
+        _ = state.apply(.advanceMove(PartitionID(0), move: move.id, stage: .joint))
+        #expect(Coordinator().nextCommands(state: state, liveness: driver.liveness, now: Tick(1)).isEmpty)
+    }
+
+    @Test func groupZeroHasOneTwoThreeOrFiveVoters() {
+        for (count, wanted) in [(1, 1), (2, 2), (3, 3), (4, 3), (5, 5), (7, 5)] {
+            let state = formedCluster(up: count, assigned: false)
+            #expect(state.desiredMetadataVoters(current: [metadataNode(1)]).count == wanted)
+            let configuration = state.desiredMetadataConfiguration(
+                current: Configuration(voters: [Replica(node: metadataNode(1), id: ReplicaID(1))]))
+            #expect(configuration.voters.count + configuration.learners.count == count)
+        }
+    }
+
+    @Test func aVoterOfGroupZeroIsKeptUntilItsStateSaysOtherwise() {
+        var state = formedCluster(up: 4, assigned: false)
+        let current = [2, 3, 4].map(metadataNode)
+        #expect(state.desiredMetadataVoters(current: current) == current.sorted())
+        _ = state.apply(.setMemberState(metadataNode(3), .leaving))
+        #expect(state.desiredMetadataVoters(current: current) == [1, 2, 4].map(metadataNode).sorted())
+    }
+
+    @Test func leadersMoveOffADrainingNodeAndNoMoreThanAskedFor() {
+        var state = formedCluster(up: 3)
+        let leaders = [NodeID?](repeating: metadataNode(1), count: 16)
+        let driver = Driver(state: state, alive: [1, 2, 3])
+        let even = Coordinator().leaderTransfers(state: state, leaders: leaders, liveness: driver.liveness)
+        #expect(even.count == 8)
+        _ = state.apply(.setMemberState(metadataNode(1), .draining))
+        let all = Coordinator().leaderTransfers(
+            state: state, leaders: leaders, liveness: driver.liveness, limit: 64)
+        #expect(all.count == 16)
+        #expect(all.allSatisfy { $0.from == metadataNode(1) && $0.to != metadataNode(1) })
+    }
+
+    @Test func aRemovalThatWouldLoseAQuorumIsRefused() {
+        let state = formedCluster(up: 3)
+        let everyone = Set([1, 2, 3].map(metadataNode))
+        #expect(state.refusalToRemove(metadataNode(3), alive: everyone) == nil)
+        // One is dead: the dead one may be taken out, a living one may not.
+        let two = Set([1, 2].map(metadataNode))
+        #expect(state.refusalToRemove(metadataNode(3), alive: two) == nil)
+        #expect(state.refusalToRemove(metadataNode(2), alive: two) != nil)
+        #expect(formedCluster(up: 1).refusalToRemove(metadataNode(1), alive: everyone) != nil)
+    }
+
+    @Test func faultsShowInTheViews() {
+        let state = formedCluster(up: 3)
+        #expect(state.underReplicated(alive: Set([1, 2, 3].map(metadataNode))).isEmpty)
+        #expect(state.underReplicated(alive: Set([1, 2].map(metadataNode))).count == 16)
+        #expect(state.unavailable(alive: Set([1, 2].map(metadataNode))).isEmpty)
+        #expect(state.unavailable(alive: [metadataNode(1)]).count == 16)
+    }
+}

@@ -1,0 +1,78 @@
+import NIOConcurrencyHelpers
+import NIOCore
+import Vocabulary
+import Wire
+
+@testable import Gateway
+
+/// A cluster of one table: every operation is answered at once from what the test says.
+final class FakeDispatcher: Dispatcher {
+    struct State {
+        var isReady = true
+        var isDraining = false
+        var next: UInt64 = 0
+        var operations: [Operation] = []
+        var sessions: [UInt64: SessionRegistration] = [:]
+        var answers: @Sendable (Operation) -> OperationResult? = { _ in nil }
+    }
+    let state = NIOLockedValueBox(State())
+    let nodeID = NodeID(high: 0, low: 9)
+
+    var isReady: Bool { state.withLockedValue { $0.isReady } }
+    var isDraining: Bool { state.withLockedValue { $0.isDraining } }
+    var reconnectTargets: [String] { ["ws://127.0.0.1:1/v1/ws"] }
+
+    func nextSessionNumber() -> UInt64 {
+        state.withLockedValue {
+            $0.next += 1
+            return $0.next
+        }
+    }
+
+    func perform(
+        _ operation: Operation, on loop: any EventLoop,
+        completion: @escaping @Sendable (OperationResult) -> Void
+    ) {
+        let (answers, count) = state.withLockedValue { state in
+            state.operations.append(operation)
+            return (state.answers, UInt64(state.operations.count))
+        }
+        let result = answers(operation) ?? Self.answer(operation, count: count)
+        loop.execute { completion(result) }
+    }
+
+    private static func answer(_ operation: Operation, count: UInt64) -> OperationResult {
+        switch operation {
+        case .send(let request):
+            return .sent(
+                SentResult(
+                    messageID: MessageID(high: 0, low: count), conversation: ConversationID(high: 0, low: 1),
+                    seq: Seq(count), timestamp: Timestamp(1),
+                    duplicate: request.clientMessageID.text == "again"))
+        case .openSession: return .opened(SessionOpened(version: InboxVersion(1), missed: []))
+        case .conversations: return .conversations(ConversationsPage(rows: [], hasMore: false))
+        case .history: return .history(HistoryPage(messages: [], hasMore: false, newest: .zero))
+        case .presence(_, let users):
+            return .presence(users.map { PresenceState(user: $0, online: true, lastSeen: nil) })
+        case .group(let request):
+            return .group(GroupResult(group: request.group, name: "team", seq: Seq(1), members: []))
+        case .receipt, .ensureUser, .closeSession, .deviceAcks: return .ok
+        case .catchUp, .usersExist, .refreshSessions: return .refused(Refusal(.notFound, "none"))
+        }
+    }
+
+    func attach(_ registration: SessionRegistration) {
+        state.withLockedValue { $0.sessions[registration.session.number] = registration }
+    }
+    func update(session: UInt64, foreground: Bool) {}
+    func detach(session: UInt64) { state.withLockedValue { $0.sessions[session] = nil } }
+
+    /// Pushes to the one session that is open.
+    func push(_ event: SessionPush.Event) {
+        guard let session = state.withLockedValue({ $0.sessions.values.first }) else { return }
+        let delivery = SessionDelivery(position: .start, event: PushedEvent(event))
+        session.loop.execute { session.sink.receive([delivery]) }
+    }
+
+    var operations: [Operation] { state.withLockedValue { $0.operations } }
+}

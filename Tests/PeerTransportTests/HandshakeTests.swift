@@ -1,0 +1,110 @@
+import NIOCore
+import Testing
+import Vocabulary
+import Wire
+
+@testable import PeerTransport
+
+@Suite(.timeLimit(.minutes(1)))
+struct HandshakeTests {
+    @Test func anotherClusterIsRefused() async throws {
+        try await LinkRig.run { rig in
+            let end = try await rig.listener(1, cluster: ClusterID(high: 8, low: 8))
+            let answer = await rig.call(end, from: rig.transport(2))
+            #expect(answer == .failure(.refused(.wrongCluster)))
+        }
+    }
+
+    @Test func aNodeInNoClusterIsRefusedAsAnswerer() async throws {
+        try await LinkRig.run { rig in
+            let end = try await rig.listener(1, cluster: .none)
+            let answer = await rig.call(end, from: rig.transport(2))
+            #expect(answer == .failure(.refused(.notInCluster)))
+        }
+    }
+
+    @Test func theDiallingSideRefusesAnotherKey() async throws {
+        try await LinkRig.run { rig in
+            let end = try await rig.listener(1, key: [UInt8](repeating: 9, count: 32))
+            let answer = await rig.call(end, from: rig.transport(2))
+            #expect(answer == .failure(.refused(.badProof)))
+        }
+    }
+
+    /// A dialling side that does not care for the answerer's proof still has to prove itself.
+    @Test(arguments: [true, false])
+    func theAnsweringSideRefusesAnotherKey(isKeyRight: Bool) async throws {
+        try await LinkRig.run { rig in
+            let end = try await rig.listener(1)
+            let hello = Hello(
+                cluster: LinkRig.cluster, node: NodeID(high: 0, low: 2), bootEpoch: 1, bootNonce: 1,
+                expected: nil, challenge: PeerHandshake.freshChallenge())
+            let peer = try await RawPeer.dial(end.address, on: rig.loop)
+            peer.write(.hello(hello))
+            guard case .helloAnswer(let answer) = await peer.next() else {
+                Issue.record("no answer to the hello")
+                return
+            }
+            let proof = PeerHandshake.proof(
+                role: .dialling, key: isKeyRight ? LinkRig.key : [UInt8](repeating: 9, count: 32),
+                hello: hello, answering: answer.node, cluster: answer.cluster,
+                answerChallenge: answer.challenge)
+            peer.write(.proof(proof))
+            #expect(await peer.next() == (isKeyRight ? .accepted : .refused(.badProof)))
+            if !isKeyRight { #expect(await peer.next() == nil) }
+        }
+    }
+
+    @Test func theAnswerersOwnProofIsNoProof() async throws {
+        try await LinkRig.run { rig in
+            let end = try await rig.listener(1)
+            let peer = try await RawPeer.dial(end.address, on: rig.loop)
+            peer.write(
+                .hello(
+                    Hello(
+                        cluster: LinkRig.cluster, node: NodeID(high: 0, low: 2), bootEpoch: 1, bootNonce: 1,
+                        expected: nil, challenge: PeerHandshake.freshChallenge())))
+            guard case .helloAnswer(let answer) = await peer.next() else {
+                Issue.record("no answer to the hello")
+                return
+            }
+            peer.write(.proof(answer.proof))
+            #expect(await peer.next() == .refused(.badProof))
+        }
+    }
+
+    @Test func aStaleBootEpochIsRefused() async throws {
+        try await LinkRig.run { rig in
+            let end = try await rig.listener(1)
+            let newer = await rig.call(end, from: rig.transport(2, epoch: 5, nonce: 50))
+            #expect(newer == .success(.refused("asked [1]")))
+            let older = await rig.call(end, from: rig.transport(2, epoch: 4, nonce: 40))
+            #expect(older == .failure(.refused(.staleBoot)))
+            let cloned = await rig.call(end, from: rig.transport(2, epoch: 5, nonce: 51))
+            #expect(cloned == .failure(.refused(.duplicateNode)))
+            let restarted = await rig.call(end, from: rig.transport(2, epoch: 6, nonce: 60))
+            #expect(restarted == .success(.refused("asked [1]")))
+        }
+    }
+
+    @Test func framesBeforeTheHelloCloseTheSocket() async throws {
+        try await LinkRig.run { rig in
+            let end = try await rig.listener(1)
+            let peer = try await RawPeer.dial(end.address, on: rig.loop)
+            peer.write(numbered(1))
+            #expect(await peer.next() == nil)
+            #expect(end.reports.all.isEmpty)
+        }
+    }
+
+    @Test func aLengthAboveTheLimitClosesTheSocket() async throws {
+        try await LinkRig.run { rig in
+            let end = try await rig.listener(1)
+            let peer = try await RawPeer.dial(end.address, on: rig.loop)
+            var writer = ByteWriter()
+            writer.u32(UInt32(PeerProtocol.frameBytesMax + 1))
+            peer.write(writer.bytes)
+            try await peer.channel.closeFuture.get()
+        }
+    }
+}
