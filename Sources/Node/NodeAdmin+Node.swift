@@ -137,12 +137,17 @@ extension NodeAdmin {
         return fields.count > 1 ? (Int(fields[1]) ?? 0) * Int(sysconf(Int32(_SC_PAGESIZE))) : 0
     }
 
-    /// Where the devices of a user are connected: known to the leader of the user's partition, and here for the
-    /// sessions of this node.
-    func deviceNodes(of user: UserID, partition: PartitionID, _ parts: NodeParts) async -> [LocateView.Device]
-    {
-        parts.ports.sessions.all().filter { $0.user == user }.map {
-            LocateView.Device(deviceID: $0.device.text, nodeID: parts.node.description)
+    /// Asks the leader of the user's partition.
+    func deviceNodes(of user: UserID, _ parts: NodeParts) async throws(AdminRefusal) -> [LocateView.Device] {
+        let loop = parts.shards[0].loop
+        let result = await withCheckedContinuation { continuation in
+            parts.dispatcher.perform(.devices(user), on: loop) { continuation.resume(returning: $0) }
+        }
+        guard case .devices(let devices) = result else {
+            throw .unavailable("the leader of the user's partition did not answer")
+        }
+        return devices.map {
+            LocateView.Device(deviceID: $0.device.text, nodeID: $0.node?.description)
         }
     }
 }

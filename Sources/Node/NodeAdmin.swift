@@ -186,7 +186,7 @@ final class NodeAdmin: AdminSource {
         case .user(let text):
             guard let user = UserID(text) else { throw .invalid("'\(text)' is not a user id") }
             partition = .of(user, count: metadata.partitionCount)
-            devices = await deviceNodes(of: user, partition: partition, parts)
+            devices = try await deviceNodes(of: user, parts)
         }
         return LocateView(
             partition: Int(partition.raw),

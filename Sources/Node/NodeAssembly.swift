@@ -190,8 +190,9 @@ final class NodeAssembly: Sendable {
         keeper.start()
         return NodeParts(
             node: node, configuration: configuration, state: state, ports: ports, log: log, store: store,
-            shards: shards, gateway: gateway, gossip: gossip, keeper: keeper, life: life, readiness: readiness
-        )
+            shards: shards, gateway: gateway, gossip: gossip, keeper: keeper, life: life,
+            readiness: readiness,
+            dispatcher: dispatcher)
     }
 
     private func openLog(

@@ -24,6 +24,7 @@ struct NodeParts: Sendable {
     let keeper: SessionKeeper
     let life: NodeOperations
     let readiness: Readiness
+    let dispatcher: NodeDispatcher
 
     /// One report per shard, in their order.
     func shardReports() async -> [ShardReport] {

@@ -85,6 +85,7 @@ final class TestCluster {
         case .deviceAcks(let acks): toUser(acks[0].user, token, operation)
         case .conversations(let query): toUser(query.user, token, operation)
         case .presence(_, let users): toUser(users[0], token, operation)
+        case .devices(let user): toUser(user, token, operation)
         }
         return token
     }

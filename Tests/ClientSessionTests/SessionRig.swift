@@ -193,7 +193,8 @@ struct SessionRig {
             return "acks "
                 + acks.map { "\($0.conversation.raw.low)/\($0.position.seq)" }.joined(separator: " ")
         case .presence(_, let users): return "presence " + users.map(\.text).joined(separator: " ")
-        case .group, .ensureUser, .usersExist, .refreshSessions, .conversations: return "other"
+        case .group, .ensureUser, .usersExist, .refreshSessions, .conversations, .devices:
+            return "other"
         }
     }
 }

@@ -57,7 +57,7 @@ final class FakeDispatcher: Dispatcher {
         case .group(let request):
             return .group(GroupResult(group: request.group, name: "team", seq: Seq(1), members: []))
         case .receipt, .ensureUser, .closeSession, .deviceAcks: return .ok
-        case .catchUp, .usersExist, .refreshSessions: return .refused(Refusal(.notFound, "none"))
+        case .catchUp, .usersExist, .refreshSessions, .devices: return .refused(Refusal(.notFound, "none"))
         }
     }
 

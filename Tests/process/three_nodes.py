@@ -184,6 +184,20 @@ async def groups(cluster):
         late = [f for f in carol.frames if f.get("conversation_id") == group and f["type"] == "message"
                 and f["seq"] >= after["seq"]]
         equal(late, [], "nothing after the removal reaches the removed")
+        await active_actors(cluster)
+
+
+async def active_actors(cluster):
+    """Each kind of actor is at work somewhere: one per connection, active conversation, group and user."""
+    totals = dict.fromkeys(("connections", "conversations", "groups", "users"), 0)
+    for number in cluster.numbers:
+        node = await cluster.admin(number, "/node")
+        for kind in totals:
+            totals[kind] += node["actors"].get(kind, 0)
+    check(totals["connections"] >= 4, "each connection has its actor", totals)
+    check(totals["conversations"] >= 2, "each active conversation has its actor", totals)
+    check(totals["groups"] >= 1, "each active group has its actor", totals)
+    check(totals["users"] >= 4, "each connected user has its actor", totals)
 
 
 async def refused_upgrade(cluster, token):

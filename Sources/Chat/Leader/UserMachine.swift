@@ -36,6 +36,13 @@ package struct UserMachine: Sendable {
         self.limits = limits
     }
 
+    /// The user's devices in the order they were registered, and the node of each one's newest session.
+    package func devices(known: [DeviceID]) -> [DeviceLocation] {
+        known.map { device in
+            DeviceLocation(device: device, node: sessions.last { $0.device == device }?.key.node)
+        }
+    }
+
     package var sessionCount: Int { sessions.count }
     /// At least one session in the foreground.
     package var isOnline: Bool { sessions.contains(where: \.foreground) }

@@ -42,6 +42,10 @@ package struct UserPartition: Sendable {
             return [.reply(token, .conversations(page))]
         case .presence(_, let asked):
             return [.reply(token, .presence(asked.map { presence(of: $0, reader) }))]
+        case .devices(let user):
+            let known = reader.user(user)?.devices.map(\.id) ?? []
+            let machine = users[user] ?? UserMachine(user: user, limits: limits)
+            return [.reply(token, .devices(machine.devices(known: known)))]
         default:
             preconditionFailure("operation of a conversation's partition at a user's: \(operation)")
         }

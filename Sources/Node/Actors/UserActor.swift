@@ -48,6 +48,8 @@ actor UserActor {
         return (isKnown, directives)
     }
 
+    func devices(known: [DeviceID]) -> [DeviceLocation] { machine.devices(known: known) }
+
     func lost(_ node: NodeID, now: Moment) -> [ChatDirective] { machine.lost(node, now: now) }
 
     func expire(now: Moment) -> [ChatDirective] { machine.expire(now: now) }

@@ -37,7 +37,7 @@ extension ShardActor {
         case .deviceAcks(let acks):
             for ack in acks { leading.acks.acknowledge(ack) }
             ports.answer(origin, .result(.ok))
-        case .history, .catchUp, .conversations, .openSession, .usersExist, .presence, .group:
+        case .history, .catchUp, .conversations, .openSession, .usersExist, .presence, .devices, .group:
             confirmThenServe(operation, group: group, origin: origin)
         }
     }
@@ -184,6 +184,10 @@ extension ShardActor {
             reply(.conversations(reader.conversations(query, pending: leading.inbox.rows(of: query.user))))
         case .openSession(let request): open(request, origin: read.origin, in: leading)
         case .presence(_, let users): reply(.presence(users.map { presence(of: $0, in: leading) }))
+        case .devices(let user):
+            let known = reader.user(user)?.devices.map(\.id) ?? []
+            let connected = leading.users[user]?.assumeIsolated { $0.devices(known: known) }
+            reply(.devices(connected ?? known.map { DeviceLocation(device: $0, node: nil) }))
         case .receipt(let request): receipt(request, origin: read.origin, in: leading, isConfirmed: true)
         default: reply(.refused(Refusal(.invalidRequest, "Not a read.")))
         }

@@ -44,6 +44,9 @@ extension ByteWriter {
             u8(17)
             text(viewer)
             list(users) { $0.text($1) }
+        case .devices(let user):
+            u8(18)
+            text(user)
         }
     }
 
@@ -88,6 +91,12 @@ extension ByteWriter {
         case .presence(let states):
             u8(10)
             list(states) { $0.presenceState($1) }
+        case .devices(let devices):
+            u8(12)
+            list(devices) { writer, device in
+                writer.text(device.device)
+                writer.optional(device.node) { $0.identity($1) }
+            }
         case .refused(let refusal):
             u8(11)
             self.refusal(refusal)
@@ -129,6 +138,7 @@ extension ByteReader {
         case 15: return .deviceAcks(try list { r throws(DecodingFailure) in try r.deviceAck() })
         case 16: return .conversations(try conversationsQuery())
         case 17: return .presence(viewer: try textIdentity(), users: try userIDs())
+        case 18: return .devices(try textIdentity())
         case let tag: throw .unknown(field: "operation", value: UInt64(tag))
         }
     }
@@ -166,6 +176,13 @@ extension ByteReader {
                     rows: try list { r throws(DecodingFailure) in try r.inboxRow() }, hasMore: try bool()))
         case 10: return .presence(try list { r throws(DecodingFailure) in try r.presenceState() })
         case 11: return .refused(try refusal())
+        case 12:
+            return .devices(
+                try list { r throws(DecodingFailure) in
+                    DeviceLocation(
+                        device: try r.textIdentity(),
+                        node: try r.optional { r throws(DecodingFailure) in try r.identity(NodeID.self) })
+                })
         case let tag: throw .unknown(field: "operation result", value: UInt64(tag))
         }
     }

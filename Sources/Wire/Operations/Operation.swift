@@ -23,6 +23,8 @@ package enum Operation: Hashable, Sendable {
     case deviceAcks([DeviceAck])
     case conversations(ConversationsQuery)
     case presence(viewer: UserID, users: [UserID])
+    /// The user's devices, and where each is connected.
+    case devices(UserID)
 }
 
 /// The answer to an operation.
@@ -37,6 +39,7 @@ package enum OperationResult: Hashable, Sendable {
     case unknownSessions([SessionKey])
     case conversations(ConversationsPage)
     case presence([PresenceState])
+    case devices([DeviceLocation])
     case refused(Refusal)
 }
 

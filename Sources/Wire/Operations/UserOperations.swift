@@ -206,3 +206,14 @@ package struct PresenceState: Hashable, Sendable {
         self.lastSeen = lastSeen
     }
 }
+
+/// A device of a user, and the node that holds its live session.
+package struct DeviceLocation: Hashable, Sendable {
+    package var device: DeviceID
+    /// `nil` when it is not connected.
+    package var node: NodeID?
+    package init(device: DeviceID, node: NodeID?) {
+        self.device = device
+        self.node = node
+    }
+}

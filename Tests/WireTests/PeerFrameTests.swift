@@ -1,0 +1,182 @@
+import Testing
+import Vocabulary
+
+@testable import Wire
+
+/// What nodes say to each other comes back as it was said, and nothing that is not a frame is taken for one.
+struct PeerFrameTests {
+    private let ann = UserID(unchecked: "ann")
+    private let bob = UserID(unchecked: "bob")
+    private let phone = DeviceID(unchecked: "phone")
+    private let node = NodeID(high: 1, low: 2)
+    private let conversation = ConversationID(high: 0x1122_3344_5566_8788, low: 0x99AA_BBCC_DDEE_FF00)
+    private var position: ConversationPosition { ConversationPosition(seq: Seq(7), rev: Rev(300)) }
+    private var session: SessionKey { SessionKey(node: node, number: 1 << 40) }
+
+    private var record: MessageRecord {
+        MessageRecord(
+            conversation: conversation, seq: Seq(9), ordinal: Ordinal(8),
+            messageID: MessageID(high: 3, low: 4),
+            sender: ann, senderDevice: phone, recipient: .user(bob),
+            clientMessageID: ClientMessageID(unchecked: "c-1"), type: .text, content: "héllo 🐦",
+            timestamp: Timestamp(1_700_000_000_000), clientTimestamp: Timestamp(-5),
+            replyTo: MessageID(high: 5, low: 6), mentions: [bob], expiresInMilliseconds: 86_400_000)
+    }
+
+    private var status: StatusEvent {
+        StatusEvent(
+            conversation: conversation, messageID: MessageID(high: 3, low: 4), seq: Seq(9), user: bob,
+            status: .read, timestamp: Timestamp(12), rev: Rev(4))
+    }
+
+    private var row: InboxRow {
+        InboxRow(
+            conversation: conversation, kind: .group, peer: nil, title: "team", head: Seq(4), rev: Rev(5),
+            lastAt: Timestamp(6), preview: "p", headOrdinal: Ordinal(3), markOrdinal: Ordinal(1),
+            read: Seq(2),
+            memberEpoch: 7, isMember: true, version: InboxVersion(8))
+    }
+
+    private var operations: [Operation] {
+        let send = SendRequest(
+            sender: ann, device: nil, clientMessageID: ClientMessageID(unchecked: "c"),
+            recipient: .group(conversation), type: .image, content: "ref", clientTimestamp: nil)
+        let cursor = SyncCursor(
+            version: InboxVersion(3), marks: [.init(conversation: conversation, position: position)])
+        return [
+            .send(send),
+            .receipt(ReceiptRequest(user: bob, status: .read, target: .upTo(conversation, Seq(3)))),
+            .receipt(
+                ReceiptRequest(user: bob, status: .delivered, target: .message(MessageID(high: 1, low: 1)))),
+            .history(
+                HistoryQuery(
+                    conversation: conversation, user: ann, bound: Seq(2), order: .ascending, limit: 50)),
+            .catchUp(CatchUpQuery(conversation: conversation, user: ann, after: position, limit: 100)),
+            .group(GroupRequest(group: conversation, actor: ann, change: .create(name: "n", members: [bob]))),
+            .group(GroupRequest(group: conversation, actor: ann, change: .add([bob]))),
+            .group(GroupRequest(group: conversation, actor: ann, change: .remove(bob))),
+            .group(GroupRequest(group: conversation, actor: ann, change: .leave)),
+            .group(GroupRequest(group: conversation, actor: ann, change: .rename("m"))),
+            .group(GroupRequest(group: conversation, actor: ann, change: .describe)),
+            .ensureUser(ann), .usersExist([ann, bob]),
+            .openSession(
+                OpenSession(
+                    user: ann, device: phone, session: session, cursor: cursor, isRenewal: true,
+                    foreground: false)),
+            .closeSession(user: ann, session: session),
+            .refreshSessions([
+                SessionRefresh(user: ann, device: phone, session: session, foreground: true)
+            ]),
+            .deviceAcks([DeviceAck(user: ann, device: phone, conversation: conversation, position: position)]
+            ),
+            .conversations(
+                ConversationsQuery(
+                    user: ann,
+                    before: ConversationsCursor(lastAt: Timestamp(4), conversation: conversation), limit: 20)),
+            .presence(viewer: ann, users: [bob]), .devices(ann),
+        ]
+    }
+
+    private var results: [OperationResult] {
+        let member = GroupResult.Member(user: bob, role: .admin, result: .notFound)
+        let refusal = Refusal(
+            .messageTooLong, "too long", retryAfterMilliseconds: 5,
+            details: [RefusalDetail("max", .number(65_536)), RefusalDetail("field", .text("content"))])
+        return [
+            .sent(
+                SentResult(
+                    messageID: MessageID(high: 1, low: 2), conversation: conversation, seq: Seq(1),
+                    timestamp: Timestamp(2), duplicate: true)),
+            .ok, .history(HistoryPage(messages: [record], hasMore: true, newest: Seq(9))),
+            .caughtUp(
+                CatchUpPage(messages: [record], statuses: [status], position: position, hasMore: false)),
+            .group(GroupResult(group: conversation, name: "n", seq: Seq(2), members: [member])),
+            .usersExist([true, false]),
+            .opened(
+                SessionOpened(
+                    version: InboxVersion(2),
+                    missed: [.init(conversation: conversation, position: .start, head: position)])),
+            .unknownSessions([session]), .conversations(ConversationsPage(rows: [row], hasMore: true)),
+            .presence([PresenceState(user: bob, online: false, lastSeen: Timestamp(3))]),
+            .devices([DeviceLocation(device: phone, node: node), DeviceLocation(device: phone, node: nil)]),
+            .refused(refusal),
+        ]
+    }
+
+    private var frames: [PeerFrame] {
+        let point = SnapshotPoint(
+            index: LogIndex(5), term: Term(2),
+            configuration: Configuration(voters: [Replica(node: node, id: ReplicaID(3))]))
+        let item = FanoutItem(
+            partition: PartitionID(3), conversation: conversation, kind: .direct, pair: [ann, bob], title: "",
+            memberEpoch: 1, rev: Rev(4), headOrdinal: Ordinal(2), lastAt: Timestamp(5), preview: "p",
+            targets: [.init(user: bob, markOrdinal: Ordinal(1), read: Seq(1), isMember: true, head: Seq(2))],
+            messages: [record], statuses: [status])
+        let events: [SessionPush.Event] = [
+            .message(record, rev: Rev(2)), .status(status), .advanced(conversation, head: position),
+            .version(InboxVersion(4)), .close(code: 4_001, reason: "replaced"),
+        ]
+        let pushes = events.map {
+            SessionPush(addressees: [.init(session: 9, position: position)], event: $0)
+        }
+        return operations.map { .request(id: 7, partition: PartitionID(3), $0) }
+            + results.map { .response(id: 8, .result($0)) }
+            + [
+                .response(id: 1, .notLeader(hint: node)), .response(id: 1, .interrupted(hint: nil)),
+                .leading([LedGroup(group: GroupID(4), term: Term(9))]), .keepAlive, .accepted,
+                .refused(.staleBoot), .proof([1, 2, 3]), .fanout([item]),
+                .fanoutAcks([FanoutAck(partition: PartitionID(1), conversation: conversation, rev: Rev(2))]),
+                .push(pushes), .control(id: 1, .metadata([1, 2])), .control(id: 2, .fullSync([])),
+                .control(id: 3, .join(JoinRequest(node: node, name: "node4", zone: "a"))),
+                .controlAnswer(id: 3, .committed), .controlAnswer(id: 4, .refused("no")),
+                .snapshot(
+                    .begin(
+                        transfer: 1, group: GroupID(2), from: ReplicaID(3), to: ReplicaID(4), term: Term(5),
+                        point: point)),
+                .snapshot(.chunk(transfer: 1, number: 2, pairs: [StatePair(key: [1], value: [])])),
+                .snapshot(.end(transfer: 1, chunks: 3)), .snapshot(.finished(transfer: 1, installed: true)),
+            ]
+    }
+
+    private func body(_ frame: PeerFrame) -> ArraySlice<UInt8> {
+        var writer = ByteWriter()
+        frame.encode(into: &writer)
+        return writer.bytes[4...]
+    }
+
+    @Test func everyFrameComesBackAsItWas() throws {
+        for frame in frames { #expect(try PeerFrame(body: body(frame)) == frame) }
+    }
+
+    @Test func theLengthIsOfWhatFollows() {
+        var writer = ByteWriter()
+        PeerFrame.proof([7, 8]).encode(into: &writer)
+        #expect(writer.bytes == [4, 0, 0, 0, 3, 2, 7, 8])
+    }
+
+    @Test func aCutFrameIsRefused() {
+        for frame in frames where frame != .keepAlive && frame != .accepted {
+            let whole = body(frame)
+            for length in 0..<whole.count {
+                #expect(throws: DecodingFailure.self) { try PeerFrame(body: whole.prefix(length)) }
+            }
+        }
+    }
+
+    @Test func randomAndDamagedBytesNeverCrash() {
+        var generator = SeededGenerator(seed: 20_261_124)
+        let whole = frames.map { Array(body($0)) }
+        for round in 0..<20_000 {
+            var bytes = whole[round % whole.count]
+            for _ in 0..<(1 + Int(generator.next() % 4)) where !bytes.isEmpty {
+                bytes[Int(generator.next() % UInt64(bytes.count))] = UInt8(
+                    truncatingIfNeeded: generator.next())
+            }
+            _ = try? PeerFrame(body: bytes[...])
+            let noise = (0..<Int(generator.next() % 64)).map { _ in
+                UInt8(truncatingIfNeeded: generator.next())
+            }
+            _ = try? PeerFrame(body: noise[...])
+        }
+    }
+}
