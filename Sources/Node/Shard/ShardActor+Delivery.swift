@@ -91,26 +91,26 @@ extension ShardActor {
         outgoing = OutgoingDeliveries()
     }
 
+    /// Each partition has a phase of its own: all at once would be a burst of work that every message behind it
+    /// waits for.
     func tickLeaders(now: Tick) {
-        let isFlush = ticks % Self.flushTicks == 0
-        let isSlow = ticks % Self.slowTicks == 0
-        guard isFlush || isSlow else { return }
+        let shards = UInt64(ports.shards.count)
         for group in groups.keys.sorted() {
             guard let leading = groups[group]?.leading else { continue }
-            if isFlush { flushBatches(leading, now: now) }
-            if isSlow { tidy(leading, now: now) }
+            let phase = ticks + UInt64(group.raw) / shards
+            if phase % Self.flushTicks == 0 { flushBatches(leading, phase: phase, now: now) }
+            if phase % Self.slowTicks == 0 { tidy(leading, now: now) }
         }
-        if isSlow {
-            expireSnapshots(now: now)
-            balanceLeaders()
-            if index == 0 { ports.reannounce() }
-        }
+        guard ticks % Self.slowTicks == 0 else { return }
+        expireSnapshots(now: now)
+        balanceLeaders()
+        if index == 0 { ports.reannounce() }
     }
 
-    private func flushBatches(_ leading: LeadingPartition, now: Tick) {
+    private func flushBatches(_ leading: LeadingPartition, phase: UInt64, now: Tick) {
         if !leading.withReceipts.isEmpty { proposeReceipts(leading) }
         if let rows = leading.inbox.takeBatch(now: now) { propose(.inboxBatch(rows), in: leading) }
-        if !leading.acks.isEmpty && ticks % (Self.flushTicks * 4) == 0 {
+        if !leading.acks.isEmpty && phase % (Self.flushTicks * 4) == 0 {
             for command in leading.acks.takeCommands(now: clock.timestamp()) { propose(command, in: leading) }
         }
     }
