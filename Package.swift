@@ -23,6 +23,11 @@ let hummingbird: [Target.Dependency] = [
     .product(name: "HummingbirdCore", package: "hummingbird"),
     .product(name: "HTTPTypes", package: "swift-http-types"),
 ]
+let pushing: [Target.Dependency] = [
+    .product(name: "AsyncHTTPClient", package: "async-http-client"),
+    .product(name: "JWTKit", package: "jwt-kit"),
+    .product(name: "Crypto", package: "swift-crypto"),
+]
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
 func target(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -52,6 +57,10 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     ],
     targets: [
         // Layer 0: words. Types, schemas and pure calls; no decisions.
@@ -84,6 +93,7 @@ let package = Package(
                 .product(name: "JWTKit", package: "jwt-kit"),
             ] + nio + nioHTTP + hummingbird),
         target("Admin", ["Vocabulary", "Observability", "NodeConfig", log] + nio + hummingbird),
+        target("Push", ["Vocabulary", "Wire", "Observability", "NodeConfig", log] + pushing + nio),
 
         // Layer 3: shells. The actors around the machines.
         target(
@@ -141,6 +151,15 @@ let package = Package(
                 "Vocabulary", "Wire", "ClientSession", "Observability", "NodeConfig", "Gateway", log,
                 .product(name: "JWTKit", package: "jwt-kit"),
             ] + nio + nioHTTP + hummingbird),
+        tests(
+            "PushTests",
+            [
+                "Vocabulary", "Wire", "Push",
+                .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "Crypto", package: "swift-crypto"),
+            ] + nio + nioHTTP),
         tests("MartletClientTests", ["MartletClient"] + nio + nioHTTP),
     ]
 )
