@@ -55,7 +55,7 @@ package final class NodePorts: Sendable {
         return shards[Int(group.raw) % shards.count]
     }
 
-    func isReachable(_ peer: NodeID) -> Bool { peer == node || transport.isOpen(to: peer) }
+    package func isReachable(_ peer: NodeID) -> Bool { peer == node || transport.isOpen(to: peer) }
 
     func sendRequest(id: UInt64, partition: PartitionID, operation: Operation, to peer: NodeID) {
         if peer == node {

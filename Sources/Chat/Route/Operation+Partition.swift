@@ -1,11 +1,10 @@
-import Chat
 import Vocabulary
 import Wire
 
 extension Operation {
     /// The partition whose leader carries this operation out. Operations on several users name users of one
     /// partition only; the router splits what does not.
-    func partition(count: Int) -> PartitionID {
+    package func partition(count: Int) -> PartitionID {
         switch self {
         case .send(let request): .of(.conversation(of: request.sender, with: request.recipient), count: count)
         case .receipt(let request):

@@ -1,0 +1,214 @@
+import Vocabulary
+import Wire
+
+/// What a router orders.
+package enum RouterDirective: Hashable, Sendable {
+    /// Ask this node to carry the operation out.
+    case send(UInt64, PartitionID, Operation, to: NodeID)
+    /// The operation with this number is over.
+    case complete(UInt64, OperationResult)
+}
+
+/// What a router knows of the cluster at a moment.
+package protocol RouteView {
+    /// Whoever is believed to lead the group.
+    func leader(of group: GroupID) -> NodeID?
+    /// False while there is no link to the node.
+    func isReachable(_ node: NodeID) -> Bool
+}
+
+/// Takes operations to the leaders of their partitions.
+///
+/// Holds an operation while its partition has no leader and repeats it, under the same dedup key, when a leader
+/// or a link was lost, for up to `sendHoldMilliseconds`; then the outcome is `unknown` if it may have been
+/// proposed, `unavailable` if it never was. All operations of one group go to one node at a time, in the order
+/// they came, so that pipelined sends never overtake each other.
+package struct OperationRouter: Sendable {
+    private struct Pending: Sendable {
+        let operation: Operation
+        let group: GroupID
+        let deadline: Tick
+        var sentAt: Tick?
+        /// An attempt whose answer never came, or that was proposed: the outcome can be unknown.
+        var isInDoubt = false
+    }
+
+    /// The operations of one group that have no answer yet.
+    private struct GroupQueue: Sendable {
+        /// Ascending: the order in which they came.
+        var ids: [UInt64] = []
+        /// Where they were sent; `nil` while they are held.
+        var target: NodeID?
+        /// The node asked did not lead: nobody is asked before this moment, unless a leader announces itself.
+        var heldUntil: Tick = .zero
+    }
+
+    /// Call `tick` this often while something is pending.
+    package static let tickMilliseconds: UInt64 = 50
+    private static let resendMilliseconds: UInt64 = 2_000
+
+    private let holdMilliseconds: UInt64
+    private var pending: [UInt64: Pending] = [:]
+    private var queues: [GroupID: GroupQueue] = [:]
+
+    package init(limits: Limits) { holdMilliseconds = limits.sendHoldMilliseconds }
+
+    package var isIdle: Bool { pending.isEmpty }
+
+    /// Takes an operation under a number higher than all before.
+    package mutating func perform(
+        _ id: UInt64, _ operation: Operation, group: GroupID, now: Tick, view: some RouteView,
+        out: inout [RouterDirective]
+    ) {
+        pending[id] = Pending(operation: operation, group: group, deadline: now + holdMilliseconds)
+        queues[group, default: GroupQueue()].ids.append(id)
+        guard let queue = queues[group] else { return }
+        if let target = queue.target {
+            // Others are on their way there; when the leader has changed since, all move together.
+            if target == view.leader(of: group) { send(id, to: target, now: now, out: &out) }
+        } else if queue.heldUntil <= now {
+            redirect(group, now: now, view: view, out: &out)
+        }
+    }
+
+    /// A node answered.
+    package mutating func answered(
+        _ id: UInt64, _ answer: PeerAnswer, by node: NodeID, now: Tick, out: inout [RouterDirective]
+    ) {
+        switch answer {
+        case .result(let result): complete(id, result, out: &out)
+        case .notLeader: declined(id, by: node, isInDoubt: false, now: now)
+        case .interrupted: declined(id, by: node, isInDoubt: true, now: now)
+        }
+    }
+
+    /// Somebody leads the group now.
+    package mutating func leaderChanged(
+        of group: GroupID, now: Tick, view: some RouteView, out: inout [RouterDirective]
+    ) {
+        if queues[group] != nil { redirect(group, now: now, view: view, out: &out) }
+    }
+
+    /// The link to a node is gone, and answers with it.
+    package mutating func linkClosed(
+        _ node: NodeID, now: Tick, view: some RouteView, out: inout [RouterDirective]
+    ) {
+        for group in queues.keys.sorted() where queues[group]?.target == node {
+            queues[group]?.target = nil
+            redirect(group, now: now, view: view, out: &out)
+        }
+    }
+
+    /// There is a link to some node again.
+    package mutating func linkOpened(now: Tick, view: some RouteView, out: inout [RouterDirective]) {
+        for group in queues.keys.sorted() where isHeld(group) {
+            redirect(group, now: now, view: view, out: &out)
+        }
+    }
+
+    private func isHeld(_ group: GroupID) -> Bool { queues[group].map { $0.target == nil } ?? false }
+
+    private mutating func complete(
+        _ id: UInt64, _ result: OperationResult, out: inout [RouterDirective]
+    ) {
+        guard let entry = pending.removeValue(forKey: id) else { return }
+        if let place = queues[entry.group]?.ids.firstIndex(of: id) {
+            queues[entry.group]?.ids.remove(at: place)
+            if queues[entry.group]?.ids.isEmpty == true { queues[entry.group] = nil }
+        }
+        out.append(.complete(id, result))
+    }
+
+    /// The node asked does not lead, or lost the lead with the operation in hand.
+    private mutating func declined(_ id: UInt64, by node: NodeID, isInDoubt: Bool, now: Tick) {
+        guard let group = pending[id]?.group else { return }
+        if isInDoubt { pending[id]?.isInDoubt = true }
+        // An answer of somebody who was asked before says nothing of the one asked now.
+        guard queues[group]?.target == node else { return }
+        pending[id]?.sentAt = nil
+        queues[group]?.target = nil
+        queues[group]?.heldUntil = now + Self.tickMilliseconds
+    }
+
+    /// Sends everything of a group to its leader, in order: also what another node was asked before, whose answer
+    /// may never come.
+    private mutating func redirect(
+        _ group: GroupID, now: Tick, view: some RouteView, out: inout [RouterDirective]
+    ) {
+        guard let queue = queues[group], let leader = view.leader(of: group), view.isReachable(leader) else {
+            return
+        }
+        if queue.target == leader { return }
+        queues[group]?.target = leader
+        for id in queue.ids { resend(id, to: leader, now: now, out: &out) }
+    }
+
+    private mutating func resend(
+        _ id: UInt64, to node: NodeID, now: Tick, out: inout [RouterDirective]
+    ) {
+        guard var entry = pending[id] else { return }
+        if entry.sentAt != nil { entry.isInDoubt = true }
+        pending[id] = entry
+        if entry.isInDoubt && !entry.operation.isRepeatable {
+            return complete(id, .refused(Self.unknown), out: &out)
+        }
+        send(id, to: node, now: now, out: &out)
+    }
+
+    private mutating func send(_ id: UInt64, to node: NodeID, now: Tick, out: inout [RouterDirective]) {
+        guard let entry = pending[id], let partition = entry.group.partition else { return }
+        pending[id]?.sentAt = now
+        out.append(.send(id, partition, entry.operation, to: node))
+    }
+
+    /// Time has passed.
+    package mutating func tick(now: Tick, view: some RouteView, out: inout [RouterDirective]) {
+        for group in queues.keys.sorted() {
+            for id in queues[group]?.ids ?? [] {
+                guard let entry = pending[id], entry.deadline <= now else { continue }
+                complete(id, .refused(Self.expiry(entry)), out: &out)
+            }
+            guard let queue = queues[group] else { continue }
+            if let target = queue.target {
+                // The answers may be lost: the same node is asked again, all in order.
+                let oldest = queue.ids.first.flatMap { pending[$0]?.sentAt } ?? now
+                if now.since(oldest) > Self.resendMilliseconds {
+                    for id in queue.ids { resend(id, to: target, now: now, out: &out) }
+                }
+                if target != view.leader(of: group) { redirect(group, now: now, view: view, out: &out) }
+            } else if queue.heldUntil <= now {
+                redirect(group, now: now, view: view, out: &out)
+            }
+        }
+    }
+
+    private static let unknown = Refusal(
+        .unknown, "The outcome is not known; send again with the same client_message_id.",
+        retryAfterMilliseconds: 1_000)
+
+    private static func expiry(_ entry: Pending) -> Refusal {
+        if (entry.isInDoubt || entry.sentAt != nil) && entry.operation.changesState { return unknown }
+        return Refusal(
+            .unavailable, "The partition has no leader right now.", retryAfterMilliseconds: 1_000)
+    }
+}
+
+extension Operation {
+    /// True when the operation writes, so that its outcome can be unknown.
+    package var changesState: Bool {
+        switch self {
+        case .send, .receipt, .ensureUser: true
+        case .group(let request): request.change != .describe
+        default: false
+        }
+    }
+
+    /// False when doing it twice could answer the second time with a refusal that is not true of the first.
+    package var isRepeatable: Bool {
+        guard case .group(let request) = self else { return true }
+        switch request.change {
+        case .create, .describe, .rename: return true
+        case .add, .remove, .leave: return false
+        }
+    }
+}
