@@ -106,7 +106,7 @@ let package = Package(
             ] + nio + hummingbird),
 
         // Layer 4: what people run and link.
-        target("MartletClient", nio + nioHTTP),
+        target("MartletClient", ["Sealing"] + nio + nioHTTP),
         .executableTarget(
             name: "martlet",
             dependencies: [

@@ -62,11 +62,21 @@ extension RestRoutes {
         let user = try await context.actor(request)
         try context.admit(user)
         let query = HistoryQuery(
-            conversation: conversation, user: user, bound: bound, order: order, limit: limit)
+            conversation: conversation, user: user, bound: bound, order: order, limit: limit,
+            proof: try Self.proof(request))
         guard case .history(let page) = try await context.cluster.perform(.history(query)) else {
             throw RestCluster.wrongKind
         }
         return Self.json(.ok, RestAnswer.history(page))
+    }
+
+    private static func proof(_ request: Request) throws(Refusal) -> Bool {
+        switch request.uri.queryParameters["proof"] {
+        case nil, "0", "false": return false
+        case "1", "true": return true
+        default:
+            throw Refusal(.invalidRequest, "proof must be 1 or 0", details: [.init("field", .text("proof"))])
+        }
     }
 
     private static func order(_ request: Request) throws(Refusal) -> HistoryQuery.Order {

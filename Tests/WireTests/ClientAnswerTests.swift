@@ -62,6 +62,13 @@ import Vocabulary
             text(RestAnswer.history(history))
                 == #"{"messages":[{\#(message),"client_timestamp":8,"reactions":[]}],"next_cursor":"\#(cursor)","has_more":true,"newest_seq":2}"#
         )
+        let proven = HistoryPage(
+            messages: [record()], hasMore: false, newest: Seq(2),
+            links: [ChainLink(contentHash: [0x0A, 1], previous: [0xFF], value: [0])])
+        #expect(
+            text(ServerFrame.history(ref: nil, proven))
+                == #"{"type":"history","messages":[{\#(message),"client_timestamp":8,"reactions":[],"content_hash":"0a01","previous_chain":"ff","chain":"00"}],"next_cursor":null}"#
+        )
         #expect(
             text(
                 ServerFrame.presence(

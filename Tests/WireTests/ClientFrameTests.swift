@@ -107,7 +107,10 @@ import Vocabulary
         #expect(refusal("{\"type\":\"status\",\"status\":\"read\"}")?.refusal.code == .missingField)
         #expect(
             try parse("{\"type\":\"history\",\(id),\"before\":9}").get().frame
-                == .history(conversation: conversation, before: Seq(9), limit: 50))
+                == .history(conversation: conversation, before: Seq(9), limit: 50, proof: false))
+        #expect(
+            try parse("{\"type\":\"history\",\(id),\"limit\":7,\"proof\":true}").get().frame
+                == .history(conversation: conversation, before: nil, limit: 7, proof: true))
         #expect(
             try parse("{\"type\":\"typing\",\(id),\"state\":\"started\"}").get().frame
                 == .typing(conversation, isTyping: true))

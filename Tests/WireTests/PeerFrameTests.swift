@@ -51,6 +51,10 @@ struct PeerFrameTests {
             .history(
                 HistoryQuery(
                     conversation: conversation, user: ann, bound: Seq(2), order: .ascending, limit: 50)),
+            .history(
+                HistoryQuery(
+                    conversation: conversation, user: ann, bound: nil, order: .descending, limit: 1,
+                    proof: true)),
             .catchUp(CatchUpQuery(conversation: conversation, user: ann, after: position, limit: 100)),
             .group(GroupRequest(group: conversation, actor: ann, change: .create(name: "n", members: [bob]))),
             .group(GroupRequest(group: conversation, actor: ann, change: .add([bob]))),
@@ -88,6 +92,10 @@ struct PeerFrameTests {
                     messageID: MessageID(high: 1, low: 2), conversation: conversation, seq: Seq(1),
                     timestamp: Timestamp(2), duplicate: true)),
             .ok, .history(HistoryPage(messages: [record], hasMore: true, newest: Seq(9))),
+            .history(
+                HistoryPage(
+                    messages: [record], hasMore: false, newest: Seq(9),
+                    links: [ChainLink(contentHash: [1], previous: [2], value: [3])])),
             .caughtUp(
                 CatchUpPage(messages: [record], statuses: [status], position: position, hasMore: false)),
             .group(GroupResult(group: conversation, name: "n", seq: Seq(2), members: [member])),

@@ -87,6 +87,7 @@ extension StateTransaction {
     /// Writes a message as the new head: the one place where seq, rev and last timestamp move together.
     mutating func write(_ message: MessageRecord, to record: inout ConversationRecord) {
         set(Tables.message(message.conversation, message.seq), StoredMessage.bytes(of: message))
+        extendChain(with: message, in: &record)
         record.head = message.seq
         record.lastTimestamp = message.timestamp
         record.rev = record.rev.next

@@ -23,7 +23,8 @@ extension ChatReader {
             HistoryPage(
                 messages: messages,
                 hasMore: range.upperBound.distance(after: range.lowerBound) > messages.count,
-                newest: newest))
+                newest: newest,
+                links: query.proof ? view.chainLinks(of: messages, in: query.conversation) : []))
     }
 
     /// What a device lacks: messages after its position, without gaps; with the last page the receipts after

@@ -18,6 +18,8 @@ package struct ConversationRecord: Hashable, Sendable {
     /// The last rev that changed somebody's inbox row, and the last one that all targets acknowledged.
     package var undeliveredRev: Rev = .zero
     package var fannedOutRev: Rev = .zero
+    /// The value of the hash chain at `head`; empty before the first message.
+    package var chain: [UInt8] = []
     /// A direct conversation's members, sorted: one when it is with oneself. Empty for a group.
     package var sides: [ConversationMember] = []
 
@@ -39,7 +41,7 @@ package struct ConversationRecord: Hashable, Sendable {
 
 extension ConversationRecord {
     var bytes: [UInt8] {
-        var writer = ByteWriter(capacity: 128)
+        var writer = ByteWriter(capacity: 160)
         writer.u8(kind.rawValue)
         writer.text(name)
         writer.u64(hash60)
@@ -51,6 +53,7 @@ extension ConversationRecord {
         writer.varint(memberCount)
         writer.counter(undeliveredRev)
         writer.counter(fannedOutRev)
+        writer.blob(chain)
         writer.list(sides) { $1.write(into: &$0) }
         return writer.bytes
     }
@@ -68,6 +71,7 @@ extension ConversationRecord {
         memberCount = try reader.length()
         undeliveredRev = try reader.counter()
         fannedOutRev = try reader.counter()
+        chain = try reader.blob()
         sides = try reader.list { (reader) throws(DecodingFailure) in try ConversationMember(from: &reader) }
         try reader.finish()
     }

@@ -12,6 +12,7 @@ import Wire
 /// | 0x04 dedup | conversation (16), length of sender (1), sender, client message id | seq, payload digest |
 /// | 0x05 members | conversation (16), user | `ConversationMember`; groups only: a pair is in the conversation |
 /// | 0x06 dirty | conversation (16) | nothing: some target partition may lack the latest rev |
+/// | 0x0F chain | conversation (16), seq (8) | `ChainRecord`: content hash and chain value |
 /// | 0x10 users | user | `UserRecord`: created, inbox version, last seen, devices |
 /// | 0x11 positions | user, 0, conversation (16) | `PositionsRecord`: where the user's devices stand |
 /// | 0x12 inbox | user, 0, conversation (16) | the inbox row |
@@ -25,6 +26,7 @@ enum Tables {
         case dedup = 0x04
         case members = 0x05
         case dirty = 0x06
+        case chain = 0x0F
         case users = 0x10
         case positions = 0x11
         case inbox = 0x12
@@ -42,6 +44,13 @@ enum Tables {
 
     static func message(_ conversation: ConversationID, _ seq: Seq) -> [UInt8] {
         var writer = start(.messages, 24)
+        writer.identity(conversation)
+        writer.u64BigEndian(seq.raw)
+        return writer.bytes
+    }
+
+    static func chain(_ conversation: ConversationID, _ seq: Seq) -> [UInt8] {
+        var writer = start(.chain, 24)
         writer.identity(conversation)
         writer.u64BigEndian(seq.raw)
         return writer.bytes

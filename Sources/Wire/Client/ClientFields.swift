@@ -7,6 +7,7 @@ package enum ClientField: UInt8, CaseIterable, Sendable {
     case expiresInMilliseconds, senderID, status, messageID, conversationID, upToSeq, userIDs, state, before,
         cursor
     case limit, name, memberIDs
+    case proof
 
     /// The name in the client protocol.
     package var name: StaticString {
@@ -34,6 +35,7 @@ package enum ClientField: UInt8, CaseIterable, Sendable {
         case .limit: "limit"
         case .name: "name"
         case .memberIDs: "member_ids"
+        case .proof: "proof"
         }
     }
 

@@ -5,7 +5,7 @@ package enum ClientFrame: Hashable, Sendable {
     case send(SendBody)
     case status(ReceiptStatus, ReceiptRequest.Target)
     case ping
-    case history(conversation: ConversationID, before: Seq?, limit: Int)
+    case history(conversation: ConversationID, before: Seq?, limit: Int, proof: Bool)
     case presenceSubscribe([UserID])
     case presenceUnsubscribe([UserID])
     case typing(ConversationID, isTyping: Bool)
@@ -97,7 +97,7 @@ extension ClientFrame {
         let limit = try fields.optionalInteger(.limit, in: 1...Int64(limits.historyPageMax))
         return .history(
             conversation: conversation, before: before,
-            limit: limit.map { Int($0) } ?? limits.historyPageDefault)
+            limit: limit.map { Int($0) } ?? limits.historyPageDefault, proof: fields[.proof] == .bool(true))
     }
 
     private static func typing(_ fields: ClientFields) throws(Refusal) -> ClientFrame {

@@ -35,13 +35,14 @@ extension JSONWriter {
     mutating func historyFields(_ page: HistoryPage) {
         key("messages")
         beginArray()
-        for record in page.messages {
+        for (place, record) in page.messages.enumerated() {
             beginObject()
             messageFields(record)
             if let timestamp = record.clientTimestamp { field("client_timestamp", timestamp) }
             key("reactions")
             beginArray()
             endArray()
+            if place < page.links.count { chainFields(page.links[place]) }
             endObject()
         }
         endArray()

@@ -39,6 +39,7 @@ extension ByteWriter {
         optional(value.bound) { $0.counter($1) }
         u8(value.order.rawValue)
         varint(value.limit)
+        bool(value.proof)
     }
 
     mutating func catchUpQuery(_ value: CatchUpQuery) {
@@ -114,7 +115,8 @@ extension ByteReader {
         let bound = try optional { r throws(DecodingFailure) in try r.counter(Seq.self) }
         let order: HistoryQuery.Order = try bool() ? .ascending : .descending
         return HistoryQuery(
-            conversation: conversation, user: user, bound: bound, order: order, limit: try length())
+            conversation: conversation, user: user, bound: bound, order: order, limit: try length(),
+            proof: try bool())
     }
 
     mutating func catchUpQuery() throws(DecodingFailure) -> CatchUpQuery {

@@ -78,8 +78,13 @@ package struct HistoryQuery: Hashable, Sendable {
     package var bound: Seq?
     package var order: Order
     package var limit: Int
+    /// Asks for each message's place in the hash chain.
+    package var proof: Bool
 
-    package init(conversation: ConversationID, user: UserID, bound: Seq?, order: Order, limit: Int) {
+    package init(
+        conversation: ConversationID, user: UserID, bound: Seq?, order: Order, limit: Int, proof: Bool = false
+    ) {
+        self.proof = proof
         self.conversation = conversation
         self.user = user
         self.bound = bound
@@ -94,8 +99,11 @@ package struct HistoryPage: Hashable, Sendable {
     package var hasMore: Bool
     /// The highest seq the member may see.
     package var newest: Seq
+    /// One link per message when they were asked for, otherwise none.
+    package var links: [ChainLink]
 
-    package init(messages: [MessageRecord], hasMore: Bool, newest: Seq) {
+    package init(messages: [MessageRecord], hasMore: Bool, newest: Seq, links: [ChainLink] = []) {
+        self.links = links
         self.messages = messages
         self.hasMore = hasMore
         self.newest = newest

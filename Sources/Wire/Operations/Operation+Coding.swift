@@ -66,6 +66,7 @@ extension ByteWriter {
             list(page.messages) { $0.messageRecord($1) }
             bool(page.hasMore)
             counter(page.newest)
+            list(page.links) { $0.chainLink($1) }
         case .caughtUp(let page):
             u8(4)
             list(page.messages) { $0.messageRecord($1) }
@@ -159,7 +160,8 @@ extension ByteReader {
             return .history(
                 HistoryPage(
                     messages: try list { r throws(DecodingFailure) in try r.messageRecord() },
-                    hasMore: try bool(), newest: try counter()))
+                    hasMore: try bool(), newest: try counter(),
+                    links: try list { r throws(DecodingFailure) in try r.chainLink() }))
         case 4:
             return .caughtUp(
                 CatchUpPage(
