@@ -1,9 +1,11 @@
 import ClientSession
 import NIOCore
+import NIOHTTP1
 import Vocabulary
 import Wire
 
-/// One WebSocket connection: the shell around its session machine, on its channel's event loop.
+/// One client connection: the shell around its session machine, on its channel's event loop. Most are WebSockets;
+/// event streams and long polls run the same machine with another outlet.
 ///
 /// Entered from the loop by `assumeIsolated`; an idle connection holds no task and no timer. Holds nothing that
 /// cannot be rebuilt from the replicated state or from its client.
@@ -11,7 +13,9 @@ actor ClientConnection {
     private let channel: any Channel
     private let hub: LoopHub
     let services: GatewayServices
+    private let outlet: SessionOutlet
     private var machine: ClientSession
+    private var heartbeatDue = Tick.zero
     private var outbound: ByteBuffer?
     private var directives: [SessionDirective] = []
     private var isRunning = false
@@ -24,9 +28,10 @@ actor ClientConnection {
 
     init(
         channel: any Channel, hub: LoopHub, services: GatewayServices, identity: SessionIdentity,
-        cursor: SyncCursor?
+        cursor: SyncCursor?, outlet: SessionOutlet = .webSocket
     ) {
         self.channel = channel
+        self.outlet = outlet
         self.hub = hub
         self.services = services
         machine = ClientSession(
@@ -35,7 +40,7 @@ actor ClientConnection {
 
     // MARK: - From the channel
 
-    /// The socket speaks WebSocket from now on, and the user exists.
+    /// The socket is this session's from now on, and the user exists.
     func opened() {
         isAttached = true
         hub.add(self)
@@ -77,11 +82,26 @@ actor ClientConnection {
         isClosing = true
         guard isAttached else { return }
         isAttached = false
+        leave()
+        outbound = nil
+        if case .poll(let collector) = outlet { collector.timer?.cancel() }
+    }
+
+    private func leave() {
         hub.remove(self)
         services.metrics.sessionClosed()
         step { machine, now, out in machine.closed(now: now, out: &out) }
         services.dispatcher.detach(session: machine.identity.session.number)
-        outbound = nil
+    }
+
+    /// The poll's time is over.
+    func answerPoll() {
+        guard case .poll(let collector) = outlet, isAttached else { return }
+        isClosing = true
+        let cursor = machine.cursorText
+        isAttached = false
+        leave()
+        collector.answer(cursor: cursor)
     }
 
     /// Answers a WebSocket ping.
@@ -113,7 +133,18 @@ actor ClientConnection {
     }
 
     func sweep(horizon: Tick) {
+        if outlet.isHeardBySocket { beat() }
         if machine.deadline <= horizon { queueTick() }
+    }
+
+    /// A client that cannot write is there as long as its socket is.
+    private func beat() {
+        let now = GatewayClock.tick
+        guard heartbeatDue <= now, !isClosing else { return }
+        heartbeatDue = now + services.limits.heartbeatMilliseconds
+        heard()
+        guard case .events = outlet else { return }
+        withOutbound { $0.writeEventComment() }
     }
 
     func drain(deadlineMilliseconds: UInt64, reconnectTo: [String]) {
@@ -151,17 +182,45 @@ actor ClientConnection {
         case .write(let text): writeFrame(.text, text)
         case .refuse(let refused):
             services.metrics.refused(refused.refusal.code)
-            writeFrame(.text, refused.frame)
+            if case .poll(let collector) = outlet {
+                collector.refusal = refused.refusal
+            } else {
+                writeFrame(.text, refused.frame)
+            }
         case .perform(let operation, let token): perform(operation, token)
+        case .performAndForget(.closeSession) where isPoll:
+            // Between two polls the device counts as there: its session ends by its time to live.
+            break
         case .performAndForget(let operation):
             services.dispatcher.perform(operation, on: hub.loop) { _ in }
+        case .read where isPoll: break
         case .read(let reads): channel.setOption(.autoRead, value: reads).whenFailure { _ in }
         case .foreground(let isForeground):
             services.dispatcher.update(session: machine.identity.session.number, foreground: isForeground)
         case .close(let code, let reason):
             isClosing = true
+            writeClose(code: code, reason: reason)
+        }
+    }
+
+    private var isPoll: Bool {
+        if case .poll = outlet { return true }
+        return false
+    }
+
+    private func writeClose(code: UInt16, reason: String) {
+        switch outlet {
+        case .webSocket:
             writeFrame(.close, [UInt8(code >> 8), UInt8(code & 0xFF)] + reason.utf8.prefix(100))
             flushAndClose(within: .seconds(1))
+        case .events:
+            withOutbound { $0.writeClose(code: code, reason: reason) }
+            flush()
+            let channel = channel
+            channel.writeAndFlush(HTTPServerResponsePart.end(nil)).whenComplete { _ in
+                channel.close(promise: nil)
+            }
+        case .poll: answerPoll()
         }
     }
 
@@ -199,9 +258,30 @@ actor ClientConnection {
 
     private func writeFrame(_ opcode: ServerOpcode, _ payload: [UInt8]) {
         guard channel.isActive else { return }
-        if outbound == nil { outbound = channel.allocator.buffer(capacity: max(256, payload.count + 4)) }
-        outbound?.writeServerFrame(opcode, payload)
         if opcode == .text { services.metrics.wrote(frames: 1) }
+        switch outlet {
+        case .webSocket:
+            withOutbound(capacity: payload.count + 4) { $0.writeServerFrame(opcode, payload) }
+        case .events:
+            withOutbound(capacity: payload.count + 64) { $0.writeEvent(payload) }
+        case .poll(let collector):
+            collector.add(payload)
+            // What this answer has no room for is read again by the next poll.
+            if collector.isFull { writabilityChanged(false) }
+            queueFlush()
+        }
+    }
+
+    private func withOutbound(capacity: Int = 256, _ write: (inout ByteBuffer) -> Void) {
+        if outbound == nil { outbound = channel.allocator.buffer(capacity: max(256, capacity)) }
+        // Taken out and put back, so that appending copies nothing.
+        guard var buffer = outbound.take() else { return }
+        write(&buffer)
+        outbound = buffer
+        queueFlush()
+    }
+
+    private func queueFlush() {
         guard !isFlushQueued else { return }
         isFlushQueued = true
         hub.needsFlush(self)
@@ -210,9 +290,17 @@ actor ClientConnection {
     /// Writes what the turn has brought in one go.
     func flush() {
         isFlushQueued = false
+        if case .poll(let collector) = outlet {
+            if collector.isDue { answerPoll() }
+            return
+        }
         guard let buffer = outbound else { return }
         outbound = nil
-        channel.writeAndFlush(buffer, promise: nil)
+        if case .events = outlet {
+            channel.writeAndFlush(HTTPServerResponsePart.body(.byteBuffer(buffer)), promise: nil)
+        } else {
+            channel.writeAndFlush(buffer, promise: nil)
+        }
     }
 
     /// A client that answers the close frame closes by itself; one that does not is closed after a while.

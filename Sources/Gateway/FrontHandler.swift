@@ -14,6 +14,8 @@ final class FrontHandler: ChannelInboundHandler, RemovableChannelHandler {
         case receiving(HTTPRequestHead, body: ByteBuffer?, bytes: Int)
         /// An answer is being made; the pipeline handler holds further requests back.
         case answering
+        /// A long poll waits for an event.
+        case polling(ClientConnection)
         /// The HTTP handlers are leaving: what comes is WebSocket.
         case upgrading([NIOAny])
         case closed
@@ -44,13 +46,20 @@ final class FrontHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         idleCheck?.cancel()
+        if case .polling(let connection) = state {
+            state = .closed
+            connection.assumeIsolated { $0.inactive() }
+        }
         context.fireChannelInactive()
     }
 
     private func watch(_ context: NIOLoopBound<ChannelHandlerContext>, in milliseconds: UInt64) {
         idleCheck = hub.loop.assumeIsolated().scheduleTask(in: .milliseconds(Int64(milliseconds))) { [self] in
             let silence = GatewayClock.tick.since(heardAt)
-            if case .answering = state { return watch(context, in: Self.idleMilliseconds) }
+            switch state {
+            case .answering, .polling: return watch(context, in: Self.idleMilliseconds)
+            default: break
+            }
             if silence < Self.idleMilliseconds { return watch(context, in: Self.idleMilliseconds - silence) }
             context.value.close(promise: nil)
         }
@@ -98,9 +107,7 @@ final class FrontHandler: ChannelInboundHandler, RemovableChannelHandler {
             return answer(
                 .refusal(Self.tooLarge(services.limits)), keepAlive: head.isKeepAlive, context: context)
         }
-        if let upgrade = UpgradeRequest(head) {
-            return self.upgrade(upgrade, context: context)
-        }
+        if let request = SessionRequest(head) { return open(request, context: context) }
         let context = NIOLoopBound(context, eventLoop: context.eventLoop)
         let loop = hub.loop
         let rest = rest
@@ -127,9 +134,8 @@ final class FrontHandler: ChannelInboundHandler, RemovableChannelHandler {
     private func answer(_ answer: HTTPAnswer, keepAlive: Bool, context: ChannelHandlerContext) {
         guard case .answering = state, context.channel.isActive else { return }
         if let code = answer.refusalCode { services.metrics.refused(code) }
-        var headers = HTTPHeaders([
-            ("content-type", "application/json"), ("content-length", String(answer.body.readableBytes)),
-        ])
+        var headers = HTTPHeaders(answer.headers)
+        headers.add(name: "content-length", value: String(answer.body.readableBytes))
         if !keepAlive { headers.add(name: "connection", value: "close") }
         let status = HTTPResponseStatus(statusCode: answer.status)
         context.write(
@@ -143,23 +149,57 @@ final class FrontHandler: ChannelInboundHandler, RemovableChannelHandler {
         written.futureResult.whenComplete { _ in channel.close(promise: nil) }
     }
 
-    // MARK: - Upgrade
+    // MARK: - Sessions
 
-    private func upgrade(_ request: UpgradeRequest, context: ChannelHandlerContext) {
+    private func open(_ request: SessionRequest, context: ChannelHandlerContext) {
         let context = NIOLoopBound(context, eventLoop: context.eventLoop)
         let bound = NIOLoopBound(self, eventLoop: hub.loop)
         UpgradeGate(services: services, loop: hub.loop).admit(request, channel: context.value.channel) {
             result in
-            switch result {
-            case .success(let admission): bound.value.swapHandlers(admission, context: context.value)
+            let front = bound.value
+            switch (result, request.kind) {
+            case (.success(let admission), .poll):
+                front.poll(admission, keepAlive: request.head.isKeepAlive, context: context.value)
+            case (.success(let admission), _):
+                front.swapHandlers(admission, kind: request.kind, context: context.value)
             // A refused upgrade leaves the HTTP decoder in doubt about what follows.
-            case .failure(let refusal):
-                bound.value.answer(.refusal(refusal), keepAlive: false, context: context.value)
+            case (.failure(let refusal), _):
+                front.answer(.refusal(refusal), keepAlive: false, context: context.value)
             }
         }
     }
 
-    private func swapHandlers(_ admission: UpgradeGate.Admission, context: ChannelHandlerContext) {
+    private func poll(
+        _ admission: UpgradeGate.Admission, keepAlive: Bool, context: ChannelHandlerContext
+    ) {
+        guard case .answering = state, context.channel.isActive else { return }
+        let bound = NIOLoopBound((self, context), eventLoop: hub.loop)
+        let collector = PollCollector { result in
+            let (front, context) = bound.value
+            guard case .polling = front.state else { return }
+            front.state = .answering
+            switch result {
+            case .success(let body):
+                front.answer(.json(200, body), keepAlive: keepAlive, context: context)
+            case .failure(let refusal):
+                front.answer(.refusal(refusal), keepAlive: keepAlive, context: context)
+            }
+        }
+        let connection = ClientConnection(
+            channel: context.channel, hub: hub, services: services, identity: admission.identity,
+            cursor: admission.cursor, outlet: .poll(collector))
+        state = .polling(connection)
+        let wait = TimeAmount.milliseconds(Int64(admission.waitMilliseconds))
+        collector.timer = hub.loop.assumeIsolated().scheduleTask(in: wait) {
+            connection.assumeIsolated { $0.answerPoll() }
+        }
+        connection.assumeIsolated { $0.opened() }
+    }
+
+    /// The channel is a session's from now on: a WebSocket, or an event stream.
+    private func swapHandlers(
+        _ admission: UpgradeGate.Admission, kind: SessionRequest.Kind, context: ChannelHandlerContext
+    ) {
         guard case .answering = state, context.channel.isActive else { return }
         state = .upgrading([])
         let bound = NIOLoopBound((self, context), eventLoop: hub.loop)
@@ -167,25 +207,36 @@ final class FrontHandler: ChannelInboundHandler, RemovableChannelHandler {
             let (front, context) = bound.value
             let httpHandlers = front.httpHandlers
             guard context.channel.isActive else { return }
+            let isWebSocket = kind == .webSocket
             let head = HTTPResponseHead(
-                version: .http1_1, status: .switchingProtocols, headers: admission.responseHeaders)
+                version: .http1_1, status: isWebSocket ? .switchingProtocols : .ok,
+                headers: isWebSocket ? admission.responseHeaders : Self.eventStreamHeaders)
             context.write(front.wrapOutboundOut(.head(head)), promise: nil)
-            context.writeAndFlush(front.wrapOutboundOut(.end(nil)), promise: nil)
+            if isWebSocket { context.writeAndFlush(front.wrapOutboundOut(.end(nil)), promise: nil) }
             let connection = ClientConnection(
                 channel: context.channel, hub: hub, services: services, identity: admission.identity,
-                cursor: admission.cursor)
+                cursor: admission.cursor, outlet: isWebSocket ? .webSocket : .events)
             do {
-                try httpHandlers.addWebSocket(
-                    connection: connection, hub: hub, bytesMax: services.limits.frameBytesMax,
-                    to: context.pipeline)
+                if isWebSocket {
+                    try httpHandlers.addWebSocket(
+                        connection: connection, hub: hub, bytesMax: services.limits.frameBytesMax,
+                        to: context.pipeline)
+                    httpHandlers.removeEncoder(from: context.pipeline)
+                } else {
+                    try httpHandlers.addEventStream(connection: connection, to: context.pipeline)
+                }
             } catch {
                 return context.close(promise: nil)
             }
-            httpHandlers.removeEncoder(from: context.pipeline)
             connection.assumeIsolated { $0.opened() }
             context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
         }
     }
+
+    private static let eventStreamHeaders = HTTPHeaders([
+        ("content-type", "text/event-stream"), ("cache-control", "no-store"), ("x-accel-buffering", "no"),
+        HTTPAnswer.anyOrigin,
+    ])
 
     func removeHandler(context: ChannelHandlerContext, removalToken: ChannelHandlerContext.RemovalToken) {
         if case .upgrading(let held) = state {

@@ -14,17 +14,41 @@ struct RestRequest: Sendable {
     let loop: any EventLoop
 }
 
-/// One HTTP answer: always JSON.
+/// One HTTP answer; all but the documents are JSON.
 struct HTTPAnswer: Sendable {
     var status: Int
+    var headers: [(String, String)]
     var body: ByteBuffer
     var refusalCode: RefusalCode?
 
-    static func refusal(_ refusal: Refusal) -> HTTPAnswer {
-        HTTPAnswer(
-            status: refusal.code.status, body: ByteBuffer(bytes: RestAnswer.error(refusal)),
-            refusalCode: refusal.code)
+    /// Pages of any origin may ask: what they may see depends on a token that they must add themselves, never on
+    /// a cookie that a browser adds for them.
+    static let anyOrigin = ("access-control-allow-origin", "*")
+
+    static func json(_ status: Int, _ body: [UInt8]) -> HTTPAnswer {
+        HTTPAnswer(status: status, headers: jsonHeaders, body: ByteBuffer(bytes: body))
     }
+
+    static func refusal(_ refusal: Refusal) -> HTTPAnswer {
+        var answer = json(refusal.code.status, RestAnswer.error(refusal))
+        answer.refusalCode = refusal.code
+        if let wait = refusal.retryAfterMilliseconds {
+            answer.headers.append(("retry-after", String((wait + 999) / 1_000)))
+        }
+        return answer
+    }
+
+    static let jsonHeaders = [("content-type", "application/json"), ("cache-control", "no-store"), anyOrigin]
+
+    /// The answer to a browser that asks before it asks (Fetch, 3.2.5).
+    static let preflight = HTTPAnswer(
+        status: 204,
+        headers: [
+            anyOrigin, ("access-control-allow-methods", "GET, POST, PUT, PATCH, DELETE"),
+            ("access-control-allow-headers", "authorization, content-type, last-event-id"),
+            ("access-control-max-age", "86400"),
+        ],
+        body: ByteBuffer())
 }
 
 /// Everything on the client port that is no WebSocket: who asks, may it ask now, then the router.
@@ -50,6 +74,7 @@ struct RestResponder: Sendable {
     private func route(_ request: RestRequest) async throws(Refusal) -> HTTPAnswer {
         let uri = URI(request.head.uri)
         guard uri.path.hasPrefix("/v1/") else { throw Refusal(.notFound, "no such resource") }
+        if request.head.method == .OPTIONS { return .preflight }
         guard services.dispatcher.isReady else {
             throw Refusal(.unavailable, "this node is not ready yet", retryAfterMilliseconds: 1_000)
         }
@@ -84,7 +109,8 @@ struct RestResponder: Sendable {
         } catch {
             throw Refusal(.unavailable, "the answer could not be made")
         }
-        return HTTPAnswer(status: response.status.code, body: collector.buffer)
+        return HTTPAnswer(
+            status: response.status.code, headers: HTTPAnswer.jsonHeaders, body: collector.buffer)
     }
 }
 

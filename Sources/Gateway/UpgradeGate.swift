@@ -6,21 +6,7 @@ import NIOWebSocket
 import Vocabulary
 import Wire
 
-/// A request for `GET /v1/ws`.
-struct UpgradeRequest: Sendable {
-    let head: HTTPRequestHead
-    let uri: URI
-
-    /// `nil` for any other request.
-    init?(_ head: HTTPRequestHead) {
-        guard head.method == .GET, head.uri.hasPrefix("/v1/ws") else { return nil }
-        uri = URI(head.uri)
-        guard uri.path == "/v1/ws" else { return nil }
-        self.head = head
-    }
-}
-
-/// Decides who may open a WebSocket: readiness, token, device, cursor, and that the user exists.
+/// Decides who may open a session: readiness, token, device, cursor, and that the user exists.
 struct UpgradeGate: Sendable {
     let services: GatewayServices
     let loop: any EventLoop
@@ -29,13 +15,16 @@ struct UpgradeGate: Sendable {
     struct Admission: Sendable {
         let identity: SessionIdentity
         let cursor: SyncCursor?
+        /// Of the answer to a WebSocket handshake.
         let responseHeaders: HTTPHeaders
+        /// Of a long poll.
+        let waitMilliseconds: Int
     }
 
     typealias Completion = @Sendable (Result<Admission, Refusal>) -> Void
 
     /// `completion` runs on the loop; at once when token and user are known.
-    func admit(_ request: UpgradeRequest, channel: any Channel, completion: @escaping Completion) {
+    func admit(_ request: SessionRequest, channel: any Channel, completion: @escaping Completion) {
         if let refusal = unavailability { return completion(.failure(refusal)) }
         guard let token = BearerToken.find(in: request.head, request.uri) else {
             return completion(.failure(TokenVerifier.refusal("a token is missing")))
@@ -65,18 +54,19 @@ struct UpgradeGate: Sendable {
     }
 
     private func admit(
-        _ request: UpgradeRequest, caller: Caller, channel: any Channel, completion: @escaping Completion
+        _ request: SessionRequest, caller: Caller, channel: any Channel, completion: @escaping Completion
     ) {
         let identity: SessionIdentity
         let cursor: SyncCursor?
+        let wait: Int
         do throws(Refusal) {
             identity = SessionIdentity(
-                user: caller.user, device: try device(of: request.uri, pinned: caller.device),
+                user: caller.user, device: try request.device(pinned: caller.device),
                 session: SessionKey(
                     node: services.dispatcher.nodeID, number: services.dispatcher.nextSessionNumber()),
                 isServer: caller.isServer, expires: GatewayClock.tick(at: caller.expires))
-            let text = request.uri.queryParameters["cursor"].map { String($0) }
-            cursor = text.map { $0.isEmpty } == false ? try text.map(CursorText.syncCursor) : nil
+            cursor = try request.cursor()
+            wait = try request.waitMilliseconds()
         } catch {
             return completion(.failure(error))
         }
@@ -86,36 +76,20 @@ struct UpgradeGate: Sendable {
             case .success(let headers):
                 services.users.ensure(caller.user, on: loop) { refusal in
                     if let refusal { return completion(.failure(refusal)) }
-                    let admission = Admission(identity: identity, cursor: cursor, responseHeaders: headers)
+                    let admission = Admission(
+                        identity: identity, cursor: cursor, responseHeaders: headers, waitMilliseconds: wait)
                     completion(.success(admission))
                 }
             }
         }
     }
 
-    private func device(of uri: URI, pinned: DeviceID?) throws(Refusal) -> DeviceID {
-        guard let text = uri.queryParameters["device"] else {
-            guard let pinned else {
-                throw Refusal(.missingField, "device is missing", details: [.init("field", .text("device"))])
-            }
-            return pinned
-        }
-        guard let device = DeviceID(String(text)) else {
-            throw Refusal(
-                .invalidRequest, "device must be 1 to 64 of A-Z a-z 0-9 . _ @ -",
-                details: [.init("field", .text("device"))])
-        }
-        guard pinned == nil || pinned == device else {
-            throw Refusal(.forbidden, "the token is for another device")
-        }
-        return device
-    }
-
     /// The headers that answer the WebSocket handshake.
     private func shakeHands(
-        _ request: UpgradeRequest, channel: any Channel,
+        _ request: SessionRequest, channel: any Channel,
         completion: @escaping @Sendable (Result<HTTPHeaders, Refusal>) -> Void
     ) {
+        guard request.kind == .webSocket else { return completion(.success([:])) }
         let refusal = Refusal(.invalidRequest, "not a WebSocket handshake of version 13")
         guard
             request.head.headers[canonicalForm: "upgrade"].contains(where: { $0.lowercased() == "websocket" })

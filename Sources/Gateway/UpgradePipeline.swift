@@ -13,6 +13,11 @@ final class UpgradePipeline {
         try pipeline.syncOperations.addHandlers([encoder, decoder, pipelining])
     }
 
+    /// An event stream goes on writing HTTP: its encoder stays.
+    func addEventStream(connection: ClientConnection, to pipeline: ChannelPipeline) throws {
+        try pipeline.syncOperations.addHandler(EventStreamHandler(connection: connection))
+    }
+
     /// First what reads, so that nothing more is taken for HTTP.
     func removeDecoders(from pipeline: ChannelPipeline) -> EventLoopFuture<Void> {
         let operations = pipeline.syncOperations

@@ -14,6 +14,8 @@ final class FakeDispatcher: Dispatcher {
         var operations: [Operation] = []
         var sessions: [UInt64: SessionRegistration] = [:]
         var answers: @Sendable (Operation) -> OperationResult? = { _ in nil }
+        var onAttach: @Sendable () -> Void = {}
+        var waiting: [(@Sendable (Operation) -> Bool, CheckedContinuation<Void, Never>)] = []
     }
     let state = NIOLockedValueBox(State())
     let nodeID = NodeID(high: 0, low: 9)
@@ -33,10 +35,13 @@ final class FakeDispatcher: Dispatcher {
         _ operation: Operation, on loop: any EventLoop,
         completion: @escaping @Sendable (OperationResult) -> Void
     ) {
-        let (answers, count) = state.withLockedValue { state in
+        let (answers, count, woken) = state.withLockedValue { state in
             state.operations.append(operation)
-            return (state.answers, UInt64(state.operations.count))
+            let woken = state.waiting.filter { $0.0(operation) }.map(\.1)
+            state.waiting.removeAll { $0.0(operation) }
+            return (state.answers, UInt64(state.operations.count), woken)
         }
+        for continuation in woken { continuation.resume() }
         let result = answers(operation) ?? Self.answer(operation, count: count)
         loop.execute { completion(result) }
     }
@@ -62,7 +67,11 @@ final class FakeDispatcher: Dispatcher {
     }
 
     func attach(_ registration: SessionRegistration) {
-        state.withLockedValue { $0.sessions[registration.session.number] = registration }
+        let onAttach = state.withLockedValue { state in
+            state.sessions[registration.session.number] = registration
+            return state.onAttach
+        }
+        onAttach()
     }
     func update(session: UInt64, foreground: Bool) {}
     func detach(session: UInt64) { state.withLockedValue { $0.sessions[session] = nil } }
@@ -72,6 +81,27 @@ final class FakeDispatcher: Dispatcher {
         guard let session = state.withLockedValue({ $0.sessions.values.first }) else { return }
         let delivery = SessionDelivery(position: .start, event: PushedEvent(event))
         session.loop.execute { session.sink.receive([delivery]) }
+    }
+
+    /// Pushes once everything that is under way on the session's loop is done.
+    func pushSoon(_ event: SessionPush.Event) {
+        guard let session = state.withLockedValue({ $0.sessions.values.first }) else { return }
+        let delivery = SessionDelivery(position: .start, event: PushedEvent(event))
+        session.loop.execute {
+            session.loop.execute { session.loop.execute { session.sink.receive([delivery]) } }
+        }
+    }
+
+    /// Returns once such an operation was performed.
+    func waitFor(_ isWanted: @escaping @Sendable (Operation) -> Bool) async throws {
+        await withCheckedContinuation { continuation in
+            let isThere = state.withLockedValue { state in
+                if state.operations.contains(where: isWanted) { return true }
+                state.waiting.append((isWanted, continuation))
+                return false
+            }
+            if isThere { continuation.resume() }
+        }
     }
 
     var operations: [Operation] { state.withLockedValue { $0.operations } }

@@ -146,4 +146,17 @@ struct RawClient {
         }
         return nil
     }
+
+    /// Everything up to and with `end`; empty when the stream ends before it.
+    mutating func text(until end: String) async throws -> String {
+        let end = Array(end.utf8)
+        while true {
+            if let range = bytes.firstRange(of: end) {
+                let text = String(decoding: bytes[..<range.upperBound], as: UTF8.self)
+                bytes.removeSubrange(..<range.upperBound)
+                return text
+            }
+            guard try await more() else { return "" }
+        }
+    }
 }
