@@ -44,6 +44,7 @@ extension ClientSession {
     mutating func wantCatchUp(_ conversation: ConversationID) {
         guard feeds[conversation]?.isCatchingUp == false else { return }
         feeds[conversation]?.isCatchingUp = true
+        feeds[conversation]?.begin()
         catchUpQueue.append(conversation)
     }
 
@@ -85,15 +86,15 @@ extension ClientSession {
     ) {
         guard var feed = feeds[conversation] else { return }
         let before = feed.written
+        feed.began(as: page.form)
         for record in page.messages where record.seq > feed.written.seq {
             learn(record.messageID, seq: record.seq, in: conversation)
             let isOwn = isFromThisDevice(record)
             if !isOwn { out.append(.write(ServerFrame.message(record))) }
             feed.advance(to: record.seq, rev: .zero, isOwn: isOwn)
+            if isOwn { feed.staleForm(at: record.seq) }
         }
-        for status in page.statuses where status.rev > before.rev {
-            out.append(.write(ServerFrame.status(status)))
-        }
+        write(page.statuses, page.updates, after: before.rev, feed: feed, out: &out)
         feed.advance(toEndOfPage: page.position)
         feed.isCatchingUp = false
         feed.fruitless = feed.written == before ? feed.fruitless + 1 : 0
@@ -109,6 +110,23 @@ extension ClientSession {
         } else {
             retryLater(conversation, at: now + rules.mergeMilliseconds << UInt64(feed.fruitless))
         }
+    }
+
+    /// Receipts and changes of one page in the order of their revs; what a message of this catch-up was written with
+    /// already is not said again.
+    private func write(
+        _ statuses: [StatusEvent], _ updates: [UpdateEvent], after rev: Rev, feed: ConversationFeed,
+        out: inout [SessionDirective]
+    ) {
+        var frames: [(rev: Rev, bytes: [UInt8])] = []
+        for status in statuses where status.rev > rev {
+            frames.append((status.rev, ServerFrame.status(status)))
+        }
+        for update in updates where update.rev > rev && !feed.isWritten(update) {
+            frames.append((update.rev, ServerFrame.update(update)))
+        }
+        frames.sort { $0.rev < $1.rev }
+        for frame in frames { out.append(.write(frame.bytes)) }
     }
 
     mutating func retryLater(_ conversation: ConversationID, at: Tick) {

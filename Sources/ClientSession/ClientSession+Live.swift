@@ -10,7 +10,10 @@ extension ClientSession {
         switch pushed.event {
         case .message(let record, let rev):
             message(record, rev: rev, frame: pushed.frame, position: position, now: now, out: &out)
-        case .status(let event): status(event, frame: pushed.frame, position: position, out: &out)
+        case .status(let event):
+            change(
+                event.conversation, event.messageID, event.seq, event.rev, frame: pushed.frame,
+                position: position, out: &out)
         case .advanced(let conversation, let head):
             meet(conversation, at: position)
             fallBehind(conversation, head: head, out: &out)
@@ -18,6 +21,10 @@ extension ClientSession {
             nextVersion = max(nextVersion, version)
             progressed(now: now, out: &out)
         case .close(let code, let reason): close(code: code, reason: reason, now: now, out: &out)
+        case .update(let event):
+            change(
+                event.conversation, event.messageID, event.seq, event.rev, frame: pushed.frame,
+                position: position, out: &out)
         }
     }
 
@@ -49,27 +56,27 @@ extension ClientSession {
         learn(record.messageID, seq: record.seq, in: conversation)
         if !isOwn { out.append(.write(frame)) }
         feeds[conversation]?.advance(to: record.seq, rev: rev, isOwn: isOwn)
+        feeds[conversation]?.staleForm(at: record.seq)
         isCursorDirty = true
         if isOwn { noteOwnAck(conversation, now: now) }
     }
 
-    /// Receipts are written only where nothing of their conversation lacks.
-    private mutating func status(
-        _ event: StatusEvent, frame: [UInt8], position: ConversationPosition, out: inout [SessionDirective]
+    /// Receipts and changes of messages are written only where nothing of their conversation lacks.
+    private mutating func change(
+        _ conversation: ConversationID, _ message: MessageID, _ seq: Seq, _ rev: Rev, frame: [UInt8],
+        position: ConversationPosition, out: inout [SessionDirective]
     ) {
-        meet(event.conversation, at: position)
-        guard let feed = feeds[event.conversation] else { return }
-        // Receipts may come behind a message of a later rev: those no page would bring any more.
+        meet(conversation, at: position)
+        guard let feed = feeds[conversation] else { return }
+        // They may come behind a message of a later rev: those no page would bring any more.
         let isInOrder =
-            event.rev <= feed.written.rev
-            || event.seq <= feed.written.seq && !feed.isCatchingUp && !feed.isBehind
+            rev <= feed.written.rev || seq <= feed.written.seq && !feed.isCatchingUp && !feed.isBehind
         guard isInOrder, unwritableSince == nil else {
-            let head = ConversationPosition(seq: event.seq, rev: event.rev)
-            return fallBehind(event.conversation, head: head, out: &out)
+            return fallBehind(conversation, head: ConversationPosition(seq: seq, rev: rev), out: &out)
         }
-        learn(event.messageID, seq: event.seq, in: event.conversation)
+        learn(message, seq: seq, in: conversation)
         out.append(.write(frame))
-        feeds[event.conversation]?.passRev(event.rev)
+        feeds[conversation]?.passRev(rev)
         isCursorDirty = true
     }
 

@@ -25,6 +25,11 @@ struct ConversationFeed: Hashable, Sendable {
     /// Own sends above `acked`, ascending and merged: acknowledged by having been sent.
     private var own: [ClosedRange<UInt64>] = []
 
+    /// Messages above this seq were written by the catch-up under way, as of `freshRev` or later: changes of them up
+    /// to that rev are no news.
+    private var freshAfter = Seq(.max)
+    private var freshRev: Rev?
+
     private static let aheadMax = 64
     private static let ownMax = 16
 
@@ -62,6 +67,24 @@ struct ConversationFeed: Hashable, Sendable {
     mutating func raise(to position: ConversationPosition) {
         target.seq = max(target.seq, position.seq)
         target.rev = max(target.rev, position.rev)
+    }
+
+    /// A catch-up begins.
+    mutating func begin() {
+        freshAfter = written.seq
+        freshRev = nil
+    }
+
+    /// A page came, with messages as of `rev`: the first one counts.
+    mutating func began(as rev: Rev) { freshRev = freshRev ?? rev }
+
+    /// What stands at `seq` and before was not written by the catch-up.
+    mutating func staleForm(at seq: Seq) { freshAfter = max(freshAfter, seq) }
+
+    /// Whether the message was written with this change in it.
+    func isWritten(_ update: UpdateEvent) -> Bool {
+        guard let freshRev else { return false }
+        return update.seq > freshAfter && update.rev <= freshRev
     }
 
     /// Nothing more is to be had: the member may not see it, or it is not there.

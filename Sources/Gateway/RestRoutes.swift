@@ -16,6 +16,7 @@ struct RestRoutes: Sendable {
         addMessages(to: router)
         addGroups(to: router)
         addUsers(to: router)
+        addMessageChanges(to: router)
         return router
     }
 

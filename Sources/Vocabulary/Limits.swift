@@ -46,5 +46,11 @@ package struct Limits: Hashable, Sendable {
     /// Milliseconds without use after which an actor is evicted.
     package var actorIdleMilliseconds: UInt64 = 30_000
 
+    /// How long a sender may edit a message, and delete it for everyone.
+    package var editWindowMilliseconds: UInt64 = 15 * 60_000
+    package var deleteWindowMilliseconds: UInt64 = 60 * 3_600_000
+    /// Bytes of UTF-8 of a reaction.
+    package var reactionBytesMax = 64
+
     package init() {}
 }

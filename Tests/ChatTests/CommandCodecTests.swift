@@ -35,6 +35,11 @@ struct CommandCodecTests {
                     at: Timestamp(3), acks: [ack],
                     versions: [DeviceVersion(user: ann, device: phone, version: InboxVersion(4))])),
             .lastSeen([LastSeenMark(user: ann, at: Timestamp(4))]),
+            changing(1, by: ann, .edit("é")), changing(1, by: ann, .deleteForEveryone),
+            changing(1, by: ann, .deleteForMe), changing(1, by: ann, .react("👍")),
+            changing(1, by: ann, .unreact),
+            .expireMessages(
+                ExpiryCommand(at: Timestamp(9), places: [.init(conversation: club, seq: Seq(3))])),
         ]
     }
 

@@ -68,11 +68,7 @@ final class TestCluster {
         case .receipt(let request):
             switch request.target {
             case .upTo(let id, _): toConversation(id, token, operation, missing)
-            case .message(let id):
-                let place = Int(PartitionID.of(id, count: partitions.count).raw)
-                let reader = partitions[place].store.reader
-                perform(
-                    partitions[place].conversations.handle(token, operation, now: now, reader: reader), place)
+            case .message(let id): toMessage(id, token, operation)
             }
         case .history(let query): toConversation(query.conversation, token, operation, missing)
         case .catchUp(let query): toConversation(query.conversation, token, operation, missing)
@@ -86,6 +82,8 @@ final class TestCluster {
         case .conversations(let query): toUser(query.user, token, operation)
         case .presence(_, let users): toUser(users[0], token, operation)
         case .devices(let user): toUser(user, token, operation)
+        case .changeMessage(let request): toMessage(request.message, token, operation)
+        case .messageInfo(let query): toMessage(query.message, token, operation)
         }
         return token
     }
@@ -105,6 +103,12 @@ final class TestCluster {
         let directives = partitions[place].conversations.handle(
             token, operation, missing: missing, now: now, reader: reader)
         perform(directives, place)
+    }
+
+    private func toMessage(_ id: MessageID, _ token: UInt64, _ operation: Operation) {
+        let place = Int(PartitionID.of(id, count: partitions.count).raw)
+        let reader = partitions[place].store.reader
+        perform(partitions[place].conversations.handle(token, operation, now: now, reader: reader), place)
     }
 
     private func toUser(_ user: UserID, _ token: UInt64, _ operation: Operation) {

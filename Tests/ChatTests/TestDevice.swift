@@ -15,6 +15,10 @@ final class TestDevice {
     /// The seqs sent on this device itself.
     var own: [ConversationID: Set<UInt64>] = [:]
     var statuses: [StatusEvent] = []
+    /// What the screen shows of changed messages: by id, the latest of each kind.
+    var updates: [UpdateEvent] = []
+    /// Messages as they were written.
+    var shown: [MessageID: MessageRecord] = [:]
     var events: [SessionPush.Event] = []
     var version = InboxVersion.zero
     var closeCode: UInt16?
@@ -114,6 +118,7 @@ final class TestDevice {
         case .close(let code, _):
             closeCode = code
             drop()
+        case .update(let update): take(update, position)
         }
     }
 
@@ -148,6 +153,7 @@ final class TestDevice {
             guard case .caughtUp(let page)? = cluster.results[cluster.ask(.catchUp(query))] else { return }
             for message in page.messages { write(message) }
             statuses += page.statuses
+            for update in page.updates { show(update) }
             moved(conversation, page.position)
             if !page.hasMore { return }
         }
@@ -155,6 +161,28 @@ final class TestDevice {
 
     private func write(_ message: MessageRecord) {
         written[message.conversation, default: []].append(message.seq.raw)
+        shown[message.messageID] = message
+    }
+
+    private func take(_ update: UpdateEvent, _ position: ConversationPosition) {
+        let stands = positions[update.conversation] ?? position
+        positions[update.conversation] = stands
+        if update.seq > stands.seq { return catchUp(update.conversation) }
+        show(update)
+        moved(update.conversation, ConversationPosition(seq: .zero, rev: update.rev), from: position)
+    }
+
+    private func show(_ update: UpdateEvent) {
+        updates.append(update)
+        switch update.change {
+        case .edited(let content): shown[update.messageID]?.content = content
+        case .deleted: shown[update.messageID]?.becomeTombstone(at: update.timestamp)
+        case .reaction(let emoji):
+            var reactions = shown[update.messageID]?.reactions ?? []
+            for place in reactions.indices { reactions[place].users.removeAll { $0 == update.user } }
+            if let emoji { reactions.append(Reaction(emoji: emoji, users: [update.user])) }
+            shown[update.messageID]?.reactions = reactions.filter { !$0.users.isEmpty }
+        }
     }
 
     private func moved(

@@ -88,7 +88,26 @@ func change(
     )
 }
 
+/// A change of the message at `seq` of ann's and bob's conversation, or another.
+func changing(
+    _ seq: UInt64, by actor: UserID, _ change: MessageChangeRequest.Change,
+    in conversation: ConversationID = annBob, at: Int64 = 2_000
+) -> Command {
+    let limits = Limits()
+    return .changeMessage(
+        MessageChangeCommand(
+            conversation: conversation,
+            request: MessageChangeRequest(
+                message: MessageID(conversation: conversation, seq: Seq(seq)), actor: actor, change: change),
+            editWindowMilliseconds: limits.editWindowMilliseconds,
+            deleteWindowMilliseconds: limits.deleteWindowMilliseconds, at: Timestamp(at)))
+}
+
 extension CommandOutcome {
+    var messageChange: MessageChangeOutcome? {
+        guard case .messageChanged(let outcome) = self else { return nil }
+        return outcome
+    }
     var message: MessageOutcome? {
         guard case .message(let outcome) = self else { return nil }
         return outcome
@@ -99,6 +118,7 @@ extension CommandOutcome {
         case .message(let outcome): outcome.result.refusal
         case .group(let outcome): outcome.result.refusal
         case .receipts(let outcomes): outcomes.first?.refusal?.code
+        case .messageChanged(let outcome): outcome.result.refusal
         default: nil
         }
     }

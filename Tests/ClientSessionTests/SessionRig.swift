@@ -56,6 +56,12 @@ struct SessionRig {
             user: bob, status: .delivered, timestamp: Timestamp(1), rev: Rev(rev))
     }
 
+    static func edit(_ conversation: UInt64, _ seq: UInt64, rev: UInt64) -> UpdateEvent {
+        UpdateEvent(
+            conversation: self.conversation(conversation), messageID: messageID(conversation, seq),
+            seq: Seq(seq), user: bob, change: .edited(content: "new"), timestamp: Timestamp(1), rev: Rev(rev))
+    }
+
     // MARK: - Facts
 
     @discardableResult
@@ -111,14 +117,14 @@ struct SessionRig {
     @discardableResult
     mutating func page(
         _ conversation: UInt64, _ seqs: [UInt64], to position: ConversationPosition, more: Bool = false,
-        statuses: [StatusEvent] = []
+        statuses: [StatusEvent] = [], updates: [UpdateEvent] = [], form: UInt64 = 0
     ) -> [String] {
-        answer(
-            .caughtUp(
-                CatchUpPage(
-                    messages: seqs.map { Self.record(conversation, $0) }, statuses: statuses,
-                    position: position,
-                    hasMore: more)))
+        var page = CatchUpPage(
+            messages: seqs.map { Self.record(conversation, $0) }, statuses: statuses, position: position,
+            hasMore: more)
+        page.updates = updates
+        page.form = Rev(form)
+        return answer(.caughtUp(page))
     }
 
     @discardableResult
@@ -193,7 +199,8 @@ struct SessionRig {
             return "acks "
                 + acks.map { "\($0.conversation.raw.low)/\($0.position.seq)" }.joined(separator: " ")
         case .presence(_, let users): return "presence " + users.map(\.text).joined(separator: " ")
-        case .group, .ensureUser, .usersExist, .refreshSessions, .conversations, .devices:
+        case .group, .ensureUser, .usersExist, .refreshSessions, .conversations, .devices, .changeMessage,
+            .messageInfo:
             return "other"
         }
     }

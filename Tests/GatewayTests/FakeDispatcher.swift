@@ -62,6 +62,16 @@ final class FakeDispatcher: Dispatcher {
         case .group(let request):
             return .group(GroupResult(group: request.group, name: "team", seq: Seq(1), members: []))
         case .receipt, .ensureUser, .closeSession, .deviceAcks: return .ok
+        case .changeMessage(let request): return .messageChanged(UpdateEvent(answering: request))
+        case .messageInfo(let query):
+            return .messageInfo(
+                MessageInfo(
+                    message: query.message,
+                    members: [
+                        .init(
+                            user: UserID(unchecked: "bob"), deliveredAt: Timestamp(5), readAt: nil,
+                            leftAt: nil)
+                    ]))
         case .catchUp, .usersExist, .refreshSessions, .devices: return .refused(Refusal(.notFound, "none"))
         }
     }
@@ -105,4 +115,20 @@ final class FakeDispatcher: Dispatcher {
     }
 
     var operations: [Operation] { state.withLockedValue { $0.operations } }
+}
+
+extension UpdateEvent {
+    init(answering request: MessageChangeRequest) {
+        let change: Change =
+            switch request.change {
+            case .edit(let content): .edited(content: content)
+            case .deleteForEveryone: .deleted(.everyone)
+            case .deleteForMe: .deleted(.me)
+            case .react(let emoji): .reaction(emoji)
+            case .unreact: .reaction(nil)
+            }
+        self.init(
+            conversation: ConversationID(high: 0, low: 1), messageID: request.message, seq: Seq(1),
+            user: request.actor, change: change, timestamp: Timestamp(7), rev: Rev(2))
+    }
 }

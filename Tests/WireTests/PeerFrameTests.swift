@@ -13,14 +13,24 @@ struct PeerFrameTests {
     private var position: ConversationPosition { ConversationPosition(seq: Seq(7), rev: Rev(300)) }
     private var session: SessionKey { SessionKey(node: node, number: 1 << 40) }
 
+    private var update: UpdateEvent {
+        UpdateEvent(
+            conversation: conversation, messageID: MessageID(high: 3, low: 4), seq: Seq(9), user: bob,
+            change: .reaction("👍"), timestamp: Timestamp(12), rev: Rev(4))
+    }
+
     private var record: MessageRecord {
-        MessageRecord(
+        var record = MessageRecord(
             conversation: conversation, seq: Seq(9), ordinal: Ordinal(8),
             messageID: MessageID(high: 3, low: 4),
             sender: ann, senderDevice: phone, recipient: .user(bob),
             clientMessageID: ClientMessageID(unchecked: "c-1"), type: .text, content: "héllo 🐦",
             timestamp: Timestamp(1_700_000_000_000), clientTimestamp: Timestamp(-5),
             replyTo: MessageID(high: 5, low: 6), mentions: [bob], expiresInMilliseconds: 86_400_000)
+        record.amendments.editedAt = Timestamp(8)
+        record.amendments.reactors = 1
+        record.reactions = [Reaction(emoji: "👍", users: [bob])]
+        return record
     }
 
     private var status: StatusEvent {
@@ -78,6 +88,9 @@ struct PeerFrameTests {
                     user: ann,
                     before: ConversationsCursor(lastAt: Timestamp(4), conversation: conversation), limit: 20)),
             .presence(viewer: ann, users: [bob]), .devices(ann),
+            .changeMessage(
+                MessageChangeRequest(message: MessageID(high: 1, low: 1), actor: ann, change: .edit("é"))),
+            .messageInfo(InfoQuery(message: MessageID(high: 1, low: 1), user: ann)),
         ]
     }
 
@@ -107,7 +120,14 @@ struct PeerFrameTests {
             .unknownSessions([session]), .conversations(ConversationsPage(rows: [row], hasMore: true)),
             .presence([PresenceState(user: bob, online: false, lastSeen: Timestamp(3))]),
             .devices([DeviceLocation(device: phone, node: node), DeviceLocation(device: phone, node: nil)]),
-            .refused(refusal),
+            .refused(refusal), .messageChanged(update),
+            .messageInfo(
+                MessageInfo(
+                    message: MessageID(high: 1, low: 1),
+                    members: [
+                        .init(
+                            user: bob, deliveredAt: Timestamp(5), readAt: nil, leftAt: Timestamp(6))
+                    ])),
         ]
     }
 
@@ -115,14 +135,17 @@ struct PeerFrameTests {
         let point = SnapshotPoint(
             index: LogIndex(5), term: Term(2),
             configuration: Configuration(voters: [Replica(node: node, id: ReplicaID(3))]))
-        let item = FanoutItem(
+        var item = FanoutItem(
             partition: PartitionID(3), conversation: conversation, kind: .direct, pair: [ann, bob], title: "",
             memberEpoch: 1, rev: Rev(4), headOrdinal: Ordinal(2), lastAt: Timestamp(5), preview: "p",
             targets: [.init(user: bob, markOrdinal: Ordinal(1), read: Seq(1), isMember: true, head: Seq(2))],
             messages: [record], statuses: [status])
+        item.updates = [update]
+        item.previewRev = Rev(9)
+        item.targets[0].isHeadHidden = true
         let events: [SessionPush.Event] = [
             .message(record, rev: Rev(2)), .status(status), .advanced(conversation, head: position),
-            .version(InboxVersion(4)), .close(code: 4_001, reason: "replaced"),
+            .version(InboxVersion(4)), .close(code: 4_001, reason: "replaced"), .update(update),
         ]
         let pushes = events.map {
             SessionPush(addressees: [.init(session: 9, position: position)], event: $0)

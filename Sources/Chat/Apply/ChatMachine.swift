@@ -43,6 +43,8 @@ package struct ChatMachine: Sendable {
         case .lastSeen(let marks):
             for mark in marks { state.apply(mark) }
             return .lastSeen
+        case .changeMessage(let change): return .messageChanged(state.apply(change))
+        case .expireMessages(let expiry): return .messagesExpired(state.apply(expiry))
         }
     }
 }

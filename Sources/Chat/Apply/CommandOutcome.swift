@@ -14,6 +14,8 @@ package enum CommandOutcome: Hashable, Sendable {
     case inbox([InboxOutcome])
     case deviceAcks
     case lastSeen
+    case messageChanged(MessageChangeOutcome)
+    case messagesExpired([ConversationChange])
 }
 
 /// How a send ended: stored, an earlier one repeated, or refused.
@@ -69,6 +71,10 @@ package struct ConversationChange: Hashable, Sendable {
     /// Members whose own part changed, with their full values.
     package var members: [ConversationMember]
     package var audience: Audience
+    /// The rev that `preview` has; zero when the change left the preview alone.
+    package var previewRev = Rev.zero
+    /// Changes of messages.
+    package var updates: [UpdateEvent] = []
 
     /// Whom a change concerns beyond `members`.
     package enum Audience: Hashable, Sendable {
@@ -95,6 +101,7 @@ package struct ConversationChange: Hashable, Sendable {
         headOrdinal = conversation.ordinal
         lastAt = message?.timestamp ?? .zero
         preview = message?.preview ?? ""
+        if message != nil { previewRev = conversation.previewRev }
         self.message = message
         self.statuses = statuses
         self.members = members
@@ -105,7 +112,8 @@ package struct ConversationChange: Hashable, Sendable {
 extension MessageRecord {
     /// At most 100 characters for the conversation list; a reference message shows its kind.
     package var preview: String {
-        switch type {
+        if amendments.deletedAt != nil { return "" }
+        return switch type {
         case .text where content.utf8.count <= 100: content
         case .text: String(String.UnicodeScalarView(content.unicodeScalars.prefix(100)))
         case .system: ""

@@ -3,17 +3,18 @@ import Wire
 
 extension InboxRow {
     /// Merges what is new: every field is the later of both by its own key, so that repeats and any order of
-    /// updates end alike. Name and membership follow the member epoch, the preview the last activity.
+    /// updates end alike. Name and membership follow the member epoch, the preview its own rev.
     package mutating func merge(_ update: InboxRow) {
         if update.memberEpoch > memberEpoch {
             memberEpoch = update.memberEpoch
             isMember = update.isMember
             title = update.title
         }
-        if update.lastAt > lastAt {
-            lastAt = update.lastAt
+        if update.previewRev > previewRev {
+            previewRev = update.previewRev
             preview = update.preview
         }
+        lastAt = max(lastAt, update.lastAt)
         head = max(head, update.head)
         rev = max(rev, update.rev)
         headOrdinal = max(headOrdinal, update.headOrdinal)

@@ -20,3 +20,17 @@ extension Refusal {
             details: [RefusalDetail("max", .number(Int64(max)))])
     }
 }
+
+/// Refusals to change a message.
+extension Refusal {
+    static let systemMessage = Refusal(.forbidden, "a system message stays as it is")
+    static let notOwnMessage = Refusal(.forbidden, "the message is somebody else's")
+    static let messageGone = Refusal(.gone, "the message was deleted")
+    static let onlyTextIsEdited = Refusal(.invalidRequest, "only a text can be edited")
+
+    static func windowOver(_ word: String, milliseconds: UInt64) -> Refusal {
+        Refusal(
+            .forbidden, "the time to \(word) this message is over",
+            details: [RefusalDetail("max", .number(Int64(clamping: milliseconds)))])
+    }
+}

@@ -22,6 +22,7 @@ extension StateTransaction {
             member.markOrdinal = max(
                 member.markOrdinal, ordinal(of: member.read, in: record, mark.conversation))
         }
+        noteTimes(of: member, since: before, in: mark.conversation)
         store(member, of: mark.conversation, in: &record)
         let change = change(mark.conversation, record, from: before, to: member)
         if !change.members.isEmpty || change.audience != .none {
@@ -30,6 +31,19 @@ extension StateTransaction {
         }
         put(mark.conversation, record)
         return outcome
+    }
+
+    /// Times as run lengths: each stands for every seq above the earlier one, so message info is a look-up.
+    private mutating func noteTimes(
+        of member: ConversationMember, since before: ConversationMember, in id: ConversationID
+    ) {
+        if member.delivered > before.delivered {
+            let key = Tables.receiptTime(id, member.user, .delivered, member.delivered)
+            set(key, Tables.value(of: member.deliveredAt))
+        }
+        if member.read > before.read {
+            set(Tables.receiptTime(id, member.user, .read, member.read), Tables.value(of: member.readAt))
+        }
     }
 
     private func ordinal(of seq: Seq, in record: ConversationRecord, _ id: ConversationID) -> Ordinal {

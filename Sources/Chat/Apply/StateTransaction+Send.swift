@@ -57,7 +57,7 @@ extension StateTransaction {
     private mutating func append(_ send: SendCommand, to record: inout ConversationRecord) -> MessageRecord {
         let request = send.request
         record.ordinal = record.ordinal.next
-        let message = MessageRecord(
+        var message = MessageRecord(
             conversation: send.conversation, seq: record.head.next, ordinal: record.ordinal,
             messageID: record.messageID(record.head.next), sender: request.sender,
             senderDevice: request.device, recipient: request.recipient,
@@ -65,6 +65,9 @@ extension StateTransaction {
             timestamp: record.nextTimestamp(send.at), clientTimestamp: request.clientTimestamp,
             replyTo: request.replyTo, mentions: request.mentions,
             expiresInMilliseconds: request.expiresInMilliseconds)
+        message.amendments.expiresAt = request.expiresInMilliseconds.map {
+            Timestamp(message.timestamp.milliseconds + Int64(clamping: $0))
+        }
         write(message, to: &record)
         set(
             Tables.dedup(send.conversation, request.sender, request.clientMessageID),
@@ -86,11 +89,15 @@ extension StateTransaction {
 
     /// Writes a message as the new head: the one place where seq, rev and last timestamp move together.
     mutating func write(_ message: MessageRecord, to record: inout ConversationRecord) {
+        if let expiresAt = message.amendments.expiresAt {
+            set(Tables.expiry(expiresAt, message.conversation, message.seq), [])
+        }
         set(Tables.message(message.conversation, message.seq), StoredMessage.bytes(of: message))
         extendChain(with: message, in: &record)
         record.head = message.seq
         record.lastTimestamp = message.timestamp
         record.rev = record.rev.next
+        record.previewRev = record.rev
         markDirty(message.conversation, &record)
     }
 

@@ -9,7 +9,9 @@ package struct ConversationMachine: Sendable {
     private var receipts: [UserID: WaitingReceipt] = [:]
     /// Tokens of proposed receipts, per user in the order they were proposed.
     private var proposedReceipts: [UserID: [[UInt64]]] = [:]
-    private var lastUsed: Tick
+    /// Requests to change messages in flight; equal ones wait together.
+    var changes: [MessageChangeRequest: [UInt64]] = [:]
+    var lastUsed: Tick
 
     private struct SendKey: Hashable, Sendable {
         var sender: UserID
@@ -132,6 +134,8 @@ package struct ConversationMachine: Sendable {
     package mutating func abandon(_ refusal: Refusal) -> [ChatDirective] {
         var tokens = sends.values.flatMap(\.tokens) + receipts.values.flatMap(\.tokens)
         tokens += proposedReceipts.values.flatMap { $0.flatMap { $0 } }
+        tokens += changes.values.flatMap { $0 }
+        changes = [:]
         sends = [:]
         receipts = [:]
         proposedReceipts = [:]
@@ -140,7 +144,8 @@ package struct ConversationMachine: Sendable {
 
     /// Nobody waits and nothing came for `milliseconds`: the machine may go.
     package func isIdle(now: Tick, after milliseconds: UInt64) -> Bool {
-        sends.isEmpty && receipts.isEmpty && proposedReceipts.isEmpty && now.since(lastUsed) >= milliseconds
+        sends.isEmpty && receipts.isEmpty && proposedReceipts.isEmpty && changes.isEmpty
+            && now.since(lastUsed) >= milliseconds
     }
 }
 

@@ -19,6 +19,7 @@ package struct ConversationPartition: Sendable {
     private var nextResends: Tick = .zero
     private var nextProgress: Tick = .zero
     private var nextEviction: Tick = .zero
+    private var expiry = ExpiryMachine()
 
     package init(partitionCount: Int, limits: Limits) {
         self.partitionCount = partitionCount
@@ -53,9 +54,22 @@ package struct ConversationPartition: Sendable {
             return withGroup(request.group, now.tick) {
                 $0.handle(token, request, missing: missing, now: now, reader: reader)
             }
+        case .changeMessage(let request): return change(token, request, now: now, reader: reader)
+        case .messageInfo(let query):
+            return [.reply(token, OperationResult(reader.info(query)) { .messageInfo($0) })]
         default:
             preconditionFailure("operation of a user's partition at a conversation's: \(operation)")
         }
+    }
+
+    private mutating func change<View: StateView>(
+        _ token: UInt64, _ request: MessageChangeRequest, now: Moment, reader: ChatReader<View>
+    ) -> [ChatDirective] {
+        guard let id = reader.conversation(of: request.message) else {
+            return [.reply(token, .refused(.noSuchMessage))]
+        }
+        let limits = limits
+        return withConversation(id, now.tick) { $0.change(token, request, limits: limits, now: now) }
     }
 
     private mutating func receipt<View: StateView>(
@@ -82,6 +96,7 @@ package struct ConversationPartition: Sendable {
     ) -> [ChatDirective] {
         switch outcome {
         case .message(let outcome):
+            expiry.note(outcome.change?.message)
             spread(outcome.change, now, reader)
             return conversations[outcome.conversation]?.applied(outcome) ?? []
         case .receipts(let outcomes):
@@ -95,6 +110,13 @@ package struct ConversationPartition: Sendable {
             let answers = groups[outcome.command.group]?.applied(outcome) ?? []
             spread(outcome.change, now, reader)
             return answers
+        case .messageChanged(let outcome):
+            spread(outcome.change, now, reader)
+            return conversations[outcome.conversation]?.applied(outcome) ?? []
+        case .messagesExpired(let changes):
+            expiry.done()
+            for change in changes { spread(change, now, reader) }
+            return []
         case .fanoutProgressed, .usersEnsured, .deviceRegistered, .inbox, .deviceAcks, .lastSeen:
             return []
         }
@@ -121,6 +143,11 @@ package struct ConversationPartition: Sendable {
         case .receipts(let batch):
             return batch.marks.flatMap { conversations[$0.conversation]?.refused($0, refusal) ?? [] }
         case .changeGroup(let change): return groups[change.group]?.refused(change, refusal) ?? []
+        case .changeMessage(let change):
+            return conversations[change.conversation]?.refused(change, refusal) ?? []
+        case .expireMessages:
+            expiry.done()
+            return []
         default: return []
         }
     }
@@ -142,6 +169,7 @@ package struct ConversationPartition: Sendable {
         now: Moment, reader: ChatReader<View>
     ) -> (directives: [ChatDirective], resends: [FanoutItem]) {
         var directives = flushReceipts(now, reader)
+        if let command = expiry.take(now: now.wall, reader: reader) { directives.append(.propose(command)) }
         var resends: [FanoutItem] = []
         if now.tick >= nextResends {
             nextResends = now.tick + 250

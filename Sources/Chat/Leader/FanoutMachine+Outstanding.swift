@@ -31,12 +31,11 @@ extension FanoutMachine {
                 roster.members[user].map { change.concerns($0) } ?? false
             }
             guard !concerned.isEmpty else { return }
-            self[partition].add(concerned, change)
+            self[partition].add(concerned.compactMap { roster.members[$0] }, change)
         }
 
         mutating func becomeRepair() {
-            for partition in pending.keys { pending[partition]?.isRepair = true }
-            for partition in pending.keys { pending[partition]?.messages = [] }
+            for partition in pending.keys { pending[partition]?.becomeRepair() }
         }
     }
 
@@ -50,6 +49,7 @@ extension FanoutMachine {
         var headOrdinal: Ordinal
         var lastAt: Timestamp
         var preview: String
+        var previewRev: Rev
 
         init(_ change: ConversationChange) {
             kind = change.kind
@@ -60,6 +60,7 @@ extension FanoutMachine {
             headOrdinal = change.headOrdinal
             lastAt = change.lastAt
             preview = change.preview
+            previewRev = change.previewRev
         }
 
         mutating func merge(_ change: ConversationChange) {
@@ -67,9 +68,10 @@ extension FanoutMachine {
             memberEpoch = change.memberEpoch
             rev = max(rev, change.rev)
             headOrdinal = max(headOrdinal, change.headOrdinal)
-            if change.lastAt > lastAt {
-                lastAt = change.lastAt
+            lastAt = max(lastAt, change.lastAt)
+            if change.previewRev > previewRev {
                 preview = change.preview
+                previewRev = change.previewRev
             }
         }
     }
@@ -82,9 +84,11 @@ extension FanoutMachine {
         var messages: [MessageRecord] = []
         /// Receipts, the latest per member and kind.
         var statuses: [StatusKey: StatusEvent] = [:]
-        /// Driven by a new leader, which does not know the receipts of before: until that is acknowledged
-        /// bodies stay back, so that sessions read what they lack instead of believing to have all before a
-        /// body.
+        /// Changes of messages, the latest per message, kind and user.
+        var updates: [UpdateKey: UpdateEvent] = [:]
+        /// Driven by a new leader, which does not know the receipts of before, or more than is kept: until that
+        /// is acknowledged everything stays back, so that sessions read what they lack instead of believing to
+        /// have all before something that came.
         var isRepair = false
         var isQueued = false
         var dueAt: Tick = .zero
@@ -92,16 +96,21 @@ extension FanoutMachine {
 
         mutating func add(_ target: FanoutItem.Target, _ change: ConversationChange, joined: Seq) {
             // Who joins with this change must not be shown bodies of before.
-            if joined == change.head { messages.removeAll { $0.seq < joined } }
+            if joined == change.head {
+                messages.removeAll { $0.seq < joined }
+                // Nor changes of them; the others read what they lack.
+                if !updates.isEmpty { becomeRepair() }
+            }
             merge(target)
             note(change)
         }
 
-        mutating func add(_ users: [UserID], _ change: ConversationChange) {
-            for user in users {
-                merge(
-                    FanoutItem.Target(
-                        user: user, markOrdinal: .zero, read: .zero, isMember: true, head: change.head))
+        mutating func add(_ members: [ConversationMember], _ change: ConversationChange) {
+            for member in members {
+                var target = FanoutItem.Target(
+                    user: member.user, markOrdinal: .zero, read: .zero, isMember: true, head: change.head)
+                target.isHeadHidden = member.hides(head: change.head)
+                merge(target)
             }
             note(change)
         }
@@ -114,6 +123,7 @@ extension FanoutMachine {
             known.markOrdinal = max(known.markOrdinal, target.markOrdinal)
             known.read = max(known.read, target.read)
             known.isMember = target.isMember
+            if target.head >= known.head { known.isHeadHidden = target.isHeadHidden }
             known.head = max(known.head, target.head)
             targets[target.user] = known
         }
@@ -123,8 +133,21 @@ extension FanoutMachine {
             // Several targets of one change share the partition.
             if rev == change.rev { return }
             rev = change.rev
-            if let message = change.message, !isRepair { messages.append(message) }
+            if isRepair { return }
+            if let message = change.message { messages.append(message) }
             for status in change.statuses { statuses[StatusKey(status)] = status }
+            for update in change.updates { updates[UpdateKey(update)] = update }
+            if updates.count > Self.updatesMax { becomeRepair() }
+        }
+
+        /// What nobody acknowledges must not grow: beyond this many changes sessions read them.
+        private static let updatesMax = 512
+
+        mutating func becomeRepair() {
+            isRepair = true
+            messages = []
+            statuses = [:]
+            updates = [:]
         }
 
         mutating func take(
@@ -136,13 +159,16 @@ extension FanoutMachine {
                 dueAt = now + (1_000 << min(attempts, 3))
                 attempts += 1
             }
-            return FanoutItem(
+            var item = FanoutItem(
                 partition: partition, conversation: conversation, kind: header.kind, pair: header.pair,
                 title: header.title, memberEpoch: header.memberEpoch, rev: rev,
                 headOrdinal: header.headOrdinal,
                 lastAt: header.lastAt, preview: header.preview,
                 targets: targets.values.sorted { $0.user < $1.user }, messages: messages,
                 statuses: statuses.values.sorted { ($0.rev, $0.user) < ($1.rev, $1.user) })
+            item.updates = updates.values.sorted { $0.rev < $1.rev }
+            item.previewRev = header.previewRev
+            return item
         }
     }
 }
@@ -163,7 +189,12 @@ extension FanoutItem.Target {
         self.init(
             user: member.user, markOrdinal: member.markOrdinal, read: member.read, isMember: member.isMember,
             head: member.lastVisible(head: head))
+        isHeadHidden = member.hides(head: head)
     }
+}
+
+extension ConversationMember {
+    fileprivate func hides(head: Seq) -> Bool { hiddenHead == head && head > .zero }
 }
 
 extension ConversationChange {

@@ -117,9 +117,11 @@ extension InboxRow {
         self.init(
             conversation: item.conversation, kind: item.kind, peer: item.peer(of: target.user),
             title: item.title, head: target.head, rev: item.rev,
-            lastAt: target.isMember ? item.lastAt : .zero, preview: target.isMember ? item.preview : "",
+            lastAt: target.isMember ? item.lastAt : .zero,
+            preview: target.isMember && !target.isHeadHidden ? item.preview : "",
             headOrdinal: target.isMember ? item.headOrdinal : .zero, markOrdinal: target.markOrdinal,
             read: target.read, memberEpoch: item.memberEpoch, isMember: target.isMember, version: .zero)
+        previewRev = target.isMember ? item.previewRev : .zero
     }
 }
 

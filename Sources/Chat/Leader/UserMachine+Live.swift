@@ -31,13 +31,13 @@ extension UserMachine {
             ?? LiveConversation(position: before()?.position ?? .start)
         let statuses = item.statuses.filter { known.isNews($0, for: target) }
         let messages = item.messages.filter { $0.seq <= target.head }
+        let updates = item.updates.filter { known.isNews($0, for: target) }
         var pushes: [LivePush] = []
-        for (place, event) in events(messages, statuses, item.rev).enumerated() {
+        for (place, event) in events(messages, statuses, updates, item.rev).enumerated() {
             pushes += push(event, item.conversation, place: place, positions)
         }
         let head = ConversationPosition(seq: target.head, rev: item.rev)
-        if known.lacks(head, last: messages.last?.seq, isBare: item.messages.isEmpty && item.statuses.isEmpty)
-        {
+        if known.lacks(head, last: messages.last?.seq, isBare: item.isBare) {
             pushes += push(
                 .advanced(item.conversation, head: head), item.conversation, place: .max, positions)
         }
@@ -57,19 +57,24 @@ extension UserMachine {
         }
     }
 
-    /// Puts messages and receipts in an order in which the rev of each event is true: whoever has the event
-    /// has every receipt up to it.
+    /// Puts messages, receipts and changes in an order in which the rev of each event is true: whoever has the
+    /// event has every receipt and change up to it.
     private func events(
-        _ messages: [MessageRecord], _ statuses: [StatusEvent], _ rev: Rev
+        _ messages: [MessageRecord], _ statuses: [StatusEvent], _ updates: [UpdateEvent], _ rev: Rev
     ) -> [SessionPush.Event] {
-        guard let firstStatus = statuses.first, let lastStatus = statuses.last else {
+        var others: [(rev: Rev, event: SessionPush.Event)] = statuses.map { ($0.rev, .status($0)) }
+        others += updates.map { ($0.rev, .update($0)) }
+        if !statuses.isEmpty && !updates.isEmpty { others.sort { $0.rev < $1.rev } }
+        guard let first = others.first, let last = others.last else {
             return messages.map { .message($0, rev: rev) }
         }
-        let before = firstStatus.rev.previous
-        let endsWithMessage = rev > lastStatus.rev
+        let before = first.rev.previous
+        // A message must come before its own changes.
+        let isLastChanged = updates.contains { $0.seq == messages.last?.seq }
+        let endsWithMessage = rev > last.rev && !isLastChanged
         let early = endsWithMessage ? messages.dropLast() : messages[...]
         var events: [SessionPush.Event] = early.map { .message($0, rev: before) }
-        events += statuses.map { .status($0) }
+        events += others.map(\.event)
         if endsWithMessage, let last = messages.last { events.append(.message(last, rev: rev)) }
         return events
     }
@@ -98,9 +103,19 @@ extension LiveConversation {
         return status.rev > statuses[StatusKey(status)] ?? .zero
     }
 
+    /// Items carry every change that is not acknowledged, so the rev of the last item says what was sent.
+    fileprivate func isNews(_ update: UpdateEvent, for target: FanoutItem.Target) -> Bool {
+        target.isMember && update.seq <= target.head && update.concerns(target.user)
+            && update.rev > position.rev
+    }
+
     fileprivate func lacks(_ head: ConversationPosition, last: Seq?, isBare: Bool) -> Bool {
         head.seq > max(position.seq, last ?? .zero) || isBare && head.rev > position.rev
     }
+}
+
+extension FanoutItem {
+    fileprivate var isBare: Bool { messages.isEmpty && statuses.isEmpty && updates.isEmpty }
 }
 
 extension SessionPush.Event {

@@ -125,7 +125,7 @@ package struct UserPartition: Sendable {
         case .deviceAcks:
             acks.committed()
             return []
-        case .message, .receipts, .group, .fanoutProgressed, .lastSeen:
+        case .message, .receipts, .group, .fanoutProgressed, .lastSeen, .messageChanged, .messagesExpired:
             return []
         }
     }

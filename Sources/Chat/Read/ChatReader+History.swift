@@ -21,7 +21,7 @@ extension ChatReader {
             query.conversation, record, in: range, limit: query.limit, reverse: query.order == .descending)
         return .success(
             HistoryPage(
-                messages: messages,
+                messages: messages.map { shown($0, to: member, record) },
                 hasMore: range.upperBound.distance(after: range.lowerBound) > messages.count,
                 newest: newest,
                 links: query.proof ? view.chainLinks(of: messages, in: query.conversation) : []))
@@ -40,16 +40,19 @@ extension ChatReader {
             query.conversation, record, in: first..<max(first, newest.next), limit: query.limit,
             reverse: false)
         let reached = messages.last?.seq ?? max(query.after.seq, newest)
-        if reached < newest {
-            let position = ConversationPosition(seq: reached, rev: query.after.rev)
-            return .success(CatchUpPage(messages: messages, statuses: [], position: position, hasMore: true))
-        }
-        let position = ConversationPosition(seq: reached, rev: max(query.after.rev, record.rev))
-        return .success(
-            CatchUpPage(
-                messages: messages,
-                statuses: statuses(query.conversation, record, for: member, after: query.after.rev),
-                position: position, hasMore: false))
+        var page = CatchUpPage(
+            messages: messages.map { shown($0, to: member, record) }, statuses: [],
+            position: ConversationPosition(seq: reached, rev: query.after.rev), hasMore: true)
+        page.form = record.rev
+        if reached < newest { return .success(page) }
+        let (updates, end) = updates(query.conversation, record, for: member, query)
+        page.updates = updates
+        page.position.rev = max(query.after.rev, end)
+        page.hasMore = end < record.rev
+        // With a cut page only what came before the cut: the rest comes with the next one.
+        page.statuses = statuses(query.conversation, record, for: member, after: query.after.rev)
+            .filter { $0.rev <= end }
+        return .success(page)
     }
 
     /// Receipts after `rev` that concern `member`: others' when it has sent something, and its own `read`.

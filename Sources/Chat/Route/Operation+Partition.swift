@@ -25,6 +25,8 @@ extension Operation {
         case .conversations(let query): .of(query.user, count: count)
         case .devices(let user): .of(user, count: count)
         case .presence(_, let users): users.first.map { .of($0, count: count) } ?? PartitionID(0)
+        case .changeMessage(let request): .of(request.message, count: count)
+        case .messageInfo(let query): .of(query.message, count: count)
         }
     }
 }

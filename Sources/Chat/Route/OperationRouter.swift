@@ -197,7 +197,7 @@ extension Operation {
     /// True when the operation writes, so that its outcome can be unknown.
     package var changesState: Bool {
         switch self {
-        case .send, .receipt, .ensureUser: true
+        case .send, .receipt, .ensureUser, .changeMessage: true
         case .group(let request): request.change != .describe
         default: false
         }

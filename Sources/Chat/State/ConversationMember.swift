@@ -23,6 +23,9 @@ package struct ConversationMember: Hashable, Sendable {
     package var markOrdinal: Ordinal
     /// The last message this member sent; zero when it sent none.
     package var lastSent: Seq = .zero
+    /// Messages this member deleted for itself, and the latest of them that was the head when it did.
+    package var hiddenCount = 0
+    package var hiddenHead: Seq = .zero
 
     /// A member from `joinedSeq` on, to whom everything before counts as read.
     package init(user: UserID, role: GroupRole, joinedSeq: Seq, joinedEpoch: UInt64, markOrdinal: Ordinal) {
@@ -57,6 +60,8 @@ extension ConversationMember {
         writer.counter(readRev)
         writer.counter(markOrdinal)
         writer.counter(lastSent)
+        writer.varint(hiddenCount)
+        writer.counter(hiddenHead)
     }
 
     init(from reader: inout ByteReader) throws(DecodingFailure) {
@@ -73,6 +78,8 @@ extension ConversationMember {
         readRev = try reader.counter()
         markOrdinal = try reader.counter()
         lastSent = try reader.counter()
+        hiddenCount = try reader.length()
+        hiddenHead = try reader.counter()
     }
 }
 

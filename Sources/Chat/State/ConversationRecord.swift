@@ -20,6 +20,8 @@ package struct ConversationRecord: Hashable, Sendable {
     package var fannedOutRev: Rev = .zero
     /// The value of the hash chain at `head`; empty before the first message.
     package var chain: [UInt8] = []
+    /// The last rev that changed what lists show of the last message.
+    package var previewRev: Rev = .zero
     /// A direct conversation's members, sorted: one when it is with oneself. Empty for a group.
     package var sides: [ConversationMember] = []
 
@@ -54,6 +56,7 @@ extension ConversationRecord {
         writer.counter(undeliveredRev)
         writer.counter(fannedOutRev)
         writer.blob(chain)
+        writer.counter(previewRev)
         writer.list(sides) { $1.write(into: &$0) }
         return writer.bytes
     }
@@ -72,6 +75,7 @@ extension ConversationRecord {
         undeliveredRev = try reader.counter()
         fannedOutRev = try reader.counter()
         chain = try reader.blob()
+        previewRev = try reader.counter()
         sides = try reader.list { (reader) throws(DecodingFailure) in try ConversationMember(from: &reader) }
         try reader.finish()
     }

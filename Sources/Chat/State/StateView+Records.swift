@@ -57,7 +57,7 @@ extension StateView {
         }
     }
 
-    private func record<T>(_ key: [UInt8], _ decode: ([UInt8]) throws(DecodingFailure) -> T) -> T? {
+    func record<T>(_ key: [UInt8], _ decode: ([UInt8]) throws(DecodingFailure) -> T) -> T? {
         guard let bytes = value(of: key) else { return nil }
         return decoded(key, bytes, decode)
     }

@@ -17,6 +17,7 @@ enum StoredMessage {
         writer.optional(message.replyTo) { $0.identity($1) }
         writer.list(message.mentions) { $0.text($1) }
         writer.optional(message.expiresInMilliseconds) { $0.varint($1) }
+        writer.amendments(message.amendments)
         return writer.bytes
     }
 
@@ -27,7 +28,7 @@ enum StoredMessage {
         let ordinal = try reader.counter(Ordinal.self)
         let sender = try reader.textIdentity(UserID.self)
         let device = try ChatCodec.optionalDevice(from: &reader)
-        let message = MessageRecord(
+        var message = MessageRecord(
             conversation: conversation, seq: seq, ordinal: ordinal,
             messageID: MessageID(hash60: hash60, seq: seq), sender: sender, senderDevice: device,
             recipient: try ChatCodec.recipient(from: &reader), clientMessageID: try reader.textIdentity(),
@@ -37,6 +38,7 @@ enum StoredMessage {
             replyTo: try ChatCodec.optionalMessageID(from: &reader),
             mentions: try ChatCodec.users(from: &reader),
             expiresInMilliseconds: try ChatCodec.optionalVarint(from: &reader))
+        message.amendments = try reader.amendments()
         try reader.finish()
         return message
     }

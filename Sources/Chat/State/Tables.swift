@@ -13,13 +13,17 @@ import Wire
 /// | 0x05 members | conversation (16), user | `ConversationMember`; groups only: a pair is in the conversation |
 /// | 0x06 dirty | conversation (16) | nothing: some target partition may lack the latest rev |
 /// | 0x0F chain | conversation (16), seq (8) | `ChainRecord`: content hash and chain value |
+/// | 0x07 changes | conversation (16), rev (8) | what changed at that rev: kind, seq, user |
+/// | 0x08 message marks | conversation (16), seq (8), user | `MessageMark`: the user's reaction, or that it hid it |
+/// | 0x09 receipt times | conversation (16), user, 0, delivered or read (1), watermark (8) | when it got there |
+/// | 0x0A expiries | time (8), conversation (16), seq (8) | nothing |
 /// | 0x10 users | user | `UserRecord`: created, inbox version, last seen, devices |
 /// | 0x11 positions | user, 0, conversation (16) | `PositionsRecord`: where the user's devices stand |
 /// | 0x12 inbox | user, 0, conversation (16) | the inbox row |
 /// | 0x13 inbox versions | user, 0, version (8) | conversation (16) |
 /// | 0x14 activity | user, 0, last activity (8), conversation (16) | nothing |
 enum Tables {
-    private enum Table: UInt8 {
+    enum Table: UInt8 {
         case conversations = 0x01
         case byMessage = 0x02
         case messages = 0x03
@@ -27,6 +31,10 @@ enum Tables {
         case members = 0x05
         case dirty = 0x06
         case chain = 0x0F
+        case changes = 0x07
+        case messageMarks = 0x08
+        case receiptTimes = 0x09
+        case expiries = 0x0A
         case users = 0x10
         case positions = 0x11
         case inbox = 0x12
@@ -138,7 +146,7 @@ enum Tables {
         return (try? reader.u64BigEndian()).map { Seq($0) }
     }
 
-    private static func start(_ table: Table, _ capacity: Int) -> ByteWriter {
+    static func start(_ table: Table, _ capacity: Int) -> ByteWriter {
         var writer = ByteWriter(capacity: capacity + 1)
         writer.u8(table.rawValue)
         return writer

@@ -46,6 +46,18 @@ actor ConversationActor {
         machine.refused(mark, refusal)
     }
 
+    func change(
+        _ token: UInt64, _ request: MessageChangeRequest, limits: Limits, now: Moment
+    ) -> [ChatDirective] {
+        machine.change(token, request, limits: limits, now: now)
+    }
+
+    func applied(_ outcome: MessageChangeOutcome) -> [ChatDirective] { machine.applied(outcome) }
+
+    func refused(_ change: MessageChangeCommand, _ refusal: Refusal) -> [ChatDirective] {
+        machine.refused(change, refusal)
+    }
+
     func abandon(_ refusal: Refusal) -> [ChatDirective] { machine.abandon(refusal) }
 
     func isIdle(now: Tick, after milliseconds: UInt64) -> Bool {

@@ -18,6 +18,7 @@ final class LeadingPartition {
     var fanout: FanoutMachine
     var inbox = InboxMerger()
     var acks = AckMerger()
+    var expiry = ExpiryMachine()
     /// Who asked, by the token that the machines answer with.
     var origins: [UInt64: WaitingOrigin] = [:]
     /// Conversations with receipts that are not proposed yet.
@@ -182,6 +183,13 @@ extension ShardActor {
             for mark in marks { leading.acks.see(mark) }
             return []
         case .fanoutProgress: return []
+        case .changeMessage(let change):
+            return conversationActor(change.conversation, in: leading).assumeIsolated {
+                $0.refused(change, refusal)
+            }
+        case .expireMessages:
+            leading.expiry.done()
+            return []
         }
     }
 }

@@ -89,11 +89,16 @@ extension ShardActor {
             case .inbox(let rows): committed(rows, in: leading)
             case .deviceAcks: leading.acks.committed()
             case .lastSeen, .fanoutProgressed: break
+            case .messageChanged(let change): handle(change, in: leading)
+            case .messagesExpired(let changes):
+                leading.expiry.done()
+                for change in changes { fanOut(change, in: leading) }
             }
         }
     }
 
     private func handle(_ outcome: MessageOutcome, in leading: LeadingPartition) {
+        leading.expiry.note(outcome.change?.message)
         if outcome.change != nil {
             counts.messagesCommitted += 1
             metrics.sent.add()
@@ -120,7 +125,7 @@ extension ShardActor {
         if let change = outcome.change { fanOut(change, in: leading) }
     }
 
-    private func fanOut(_ change: ConversationChange, in leading: LeadingPartition) {
+    func fanOut(_ change: ConversationChange, in leading: LeadingPartition) {
         var roster: GroupRoster?
         if change.kind == .group, let metadata {
             let reader = reader(leading.group)

@@ -137,6 +137,9 @@ extension ShardActor {
         let progress = leading.fanout.takeProgress()
         if !progress.isEmpty { propose(.fanoutProgress(progress), in: leading) }
         let moment = moment()
+        if let expiry = leading.expiry.take(now: moment.wall, reader: reader(leading.group)) {
+            propose(expiry, in: leading)
+        }
         for (user, actor) in leading.users {
             perform(actor.assumeIsolated { $0.expire(now: moment) }, in: leading)
             if actor.assumeIsolated({ $0.isIdle }) { leading.users[user] = nil }

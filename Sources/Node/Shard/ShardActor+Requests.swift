@@ -37,7 +37,9 @@ extension ShardActor {
         case .deviceAcks(let acks):
             for ack in acks { leading.acks.acknowledge(ack) }
             ports.answer(origin, .result(.ok))
-        case .history, .catchUp, .conversations, .openSession, .usersExist, .presence, .devices, .group:
+        case .changeMessage(let request): change(request, origin: origin, in: leading, isConfirmed: false)
+        case .history, .catchUp, .messageInfo, .conversations, .openSession, .usersExist, .presence, .devices,
+            .group:
             confirmThenServe(operation, group: group, origin: origin)
         }
     }
@@ -119,7 +121,7 @@ extension ShardActor {
 
     // MARK: Reads (rule Q1)
 
-    private func confirmThenServe(_ operation: Operation, group: GroupID, origin: RequestOrigin) {
+    func confirmThenServe(_ operation: Operation, group: GroupID, origin: RequestOrigin) {
         let token = nextRead
         nextRead += 1
         guard raft.read(group: group, token: token, now: clock.tick()) else {
@@ -189,6 +191,12 @@ extension ShardActor {
             let connected = leading.users[user]?.assumeIsolated { $0.devices(known: known) }
             reply(.devices(connected ?? known.map { DeviceLocation(device: $0, node: nil) }))
         case .receipt(let request): receipt(request, origin: read.origin, in: leading, isConfirmed: true)
+        case .changeMessage(let request): change(request, origin: read.origin, in: leading, isConfirmed: true)
+        case .messageInfo(let query):
+            switch reader.info(query) {
+            case .success(let info): reply(.messageInfo(info))
+            case .failure(let refusal): reply(.refused(refusal))
+            }
         default: reply(.refused(Refusal(.invalidRequest, "Not a read.")))
         }
     }

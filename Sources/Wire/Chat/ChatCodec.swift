@@ -76,16 +76,19 @@ package enum ChatCodec {
         writer.counter(row.read)
         writer.varint(row.memberEpoch)
         writer.bool(row.isMember)
+        writer.counter(row.previewRev)
     }
 
     /// A row without its version, which is zero.
     package static func inboxRow(from reader: inout ByteReader) throws(DecodingFailure) -> InboxRow {
-        InboxRow(
+        var row = InboxRow(
             conversation: try reader.identity(), kind: try kind(from: &reader),
             peer: try optionalUser(from: &reader), title: try reader.text(), head: try reader.counter(),
             rev: try reader.counter(), lastAt: try reader.timestamp(), preview: try reader.text(),
             headOrdinal: try reader.counter(), markOrdinal: try reader.counter(), read: try reader.counter(),
             memberEpoch: try reader.varint(), isMember: try reader.bool(), version: .zero)
+        row.previewRev = try reader.counter()
+        return row
     }
 
     package static func users(from reader: inout ByteReader) throws(DecodingFailure) -> [UserID] {

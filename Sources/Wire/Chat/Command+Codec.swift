@@ -32,6 +32,8 @@ extension Command {
         case inboxBatch = 18
         case deviceAcks = 19
         case lastSeen = 20
+        case changeMessage = 40
+        case expireMessages = 41
     }
 
     private func write(into writer: inout ByteWriter) {
@@ -76,6 +78,12 @@ extension Command {
                 writer.text(mark.user)
                 writer.timestamp(mark.at)
             }
+        case .changeMessage(let change):
+            writer.u8(Kind.changeMessage.rawValue)
+            writer.messageChangeCommand(change)
+        case .expireMessages(let expiry):
+            writer.u8(Kind.expireMessages.rawValue)
+            writer.expiryCommand(expiry)
         }
     }
 
@@ -110,6 +118,8 @@ extension Command {
                 try reader.list { (reader) throws(DecodingFailure) in
                     LastSeenMark(user: try reader.textIdentity(), at: try reader.timestamp())
                 })
+        case .changeMessage: self = .changeMessage(try reader.messageChangeCommand())
+        case .expireMessages: self = .expireMessages(try reader.expiryCommand())
         }
     }
 }

@@ -11,6 +11,8 @@ package enum Command: Hashable, Sendable {
     case changeGroup(GroupCommand)
     /// All targets have acknowledged these conversations up to these revs.
     case fanoutProgress([FanoutMark])
+    case changeMessage(MessageChangeCommand)
+    case expireMessages(ExpiryCommand)
 
     // On the user's partition.
     case ensureUsers([UserID], at: Timestamp)

@@ -8,6 +8,7 @@ package enum ClientField: UInt8, CaseIterable, Sendable {
         cursor
     case limit, name, memberIDs
     case proof
+    case emoji
 
     /// The name in the client protocol.
     package var name: StaticString {
@@ -36,6 +37,7 @@ package enum ClientField: UInt8, CaseIterable, Sendable {
         case .name: "name"
         case .memberIDs: "member_ids"
         case .proof: "proof"
+        case .emoji: "emoji"
         }
     }
 
@@ -51,7 +53,7 @@ package enum ClientField: UInt8, CaseIterable, Sendable {
 package struct ClientFields: Sendable {
     private var values: [JSONValue] = []
     /// By field: one more than the place of its value, or zero.
-    private var places = SIMD32<UInt8>()
+    private var places = SIMD64<UInt8>()
 
     /// Refuses what is not one JSON object.
     package init(_ bytes: UnsafeBufferPointer<UInt8>) throws(Refusal) {

@@ -16,12 +16,13 @@ extension JSONWriter {
             field("recipient_type", "group")
         }
         field("message_type", record.type.rawValue)
-        field("content", record.content)
+        if record.amendments.deletedAt == nil { field("content", record.content) }
         field("timestamp", record.timestamp)
         if !record.clientMessageID.text.isEmpty { field("client_message_id", record.clientMessageID) }
         if let replyTo = record.replyTo { field("reply_to", replyTo) }
         if !record.mentions.isEmpty { texts("mentions", record.mentions) }
         if let expires = record.expiresInMilliseconds { field("expires_in_ms", Int(expires)) }
+        amendmentFields(record)
     }
 
     mutating func texts(_ name: StaticString, _ values: [some TextIdentity]) {
@@ -39,9 +40,7 @@ extension JSONWriter {
             beginObject()
             messageFields(record)
             if let timestamp = record.clientTimestamp { field("client_timestamp", timestamp) }
-            key("reactions")
-            beginArray()
-            endArray()
+            reactions(record.reactions)
             if place < page.links.count { chainFields(page.links[place]) }
             endObject()
         }

@@ -11,6 +11,7 @@ package struct PushedEvent: Sendable {
         switch event {
         case .message(let record, _): frame = ServerFrame.message(record)
         case .status(let status): frame = ServerFrame.status(status)
+        case .update(let update): frame = ServerFrame.update(update)
         case .advanced, .version, .close: frame = []
         }
     }

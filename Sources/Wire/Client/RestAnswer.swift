@@ -85,7 +85,7 @@ package enum RestAnswer {
         }
     }
 
-    private static func object(_ fields: (inout JSONWriter) -> Void) -> [UInt8] {
+    static func object(_ fields: (inout JSONWriter) -> Void) -> [UInt8] {
         var json = JSONWriter()
         json.beginObject()
         fields(&json)

@@ -51,7 +51,7 @@ package struct SendBody: Hashable, Sendable {
         return type
     }
 
-    private static func content(
+    package static func content(
         _ fields: ClientFields, type: MessageType, limits: Limits
     ) throws(Refusal) -> String {
         let content = try fields.string(.content)

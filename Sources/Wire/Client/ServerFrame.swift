@@ -52,7 +52,10 @@ package enum ServerFrame {
     /// A message, or for a system message the `group` frame.
     package static func message(_ record: MessageRecord) -> [UInt8] {
         if record.type == .system { return groupEvent(record) }
-        return frame("message", capacity: 400 + record.content.utf8.count) { $0.messageFields(record) }
+        return frame("message", capacity: 400 + record.content.utf8.count) { json in
+            json.messageFields(record)
+            if !record.reactions.isEmpty { json.reactions(record.reactions) }
+        }
     }
 
     /// A system message: its content's fields, after those that every one has.
@@ -142,7 +145,7 @@ package enum ServerFrame {
         }
     }
 
-    private static func frame(
+    static func frame(
         _ type: StaticString, capacity: Int = 256, _ fields: (inout JSONWriter) -> Void
     ) -> [UInt8] {
         var json = JSONWriter(capacity: capacity)

@@ -142,6 +142,10 @@ package struct CatchUpPage: Hashable, Sendable {
     package var messages: [MessageRecord]
     /// Others' receipts that concern this user's messages, and its own `read`, newer than the query's rev.
     package var statuses: [StatusEvent]
+    /// Changes newer than the query's rev of messages the user may see, ascending by rev.
+    package var updates: [UpdateEvent] = []
+    /// The conversation's rev as of which the messages are.
+    package var form = Rev.zero
     /// Where the device stands when it has all of this page.
     package var position: ConversationPosition
     /// More messages follow after `position`.

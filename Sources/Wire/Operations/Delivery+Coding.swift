@@ -18,9 +18,12 @@ extension ByteWriter {
             writer.counter(target.read)
             writer.bool(target.isMember)
             writer.counter(target.head)
+            writer.bool(target.isHeadHidden)
         }
         list(value.messages) { $0.messageRecord($1) }
         list(value.statuses) { $0.statusEvent($1) }
+        list(value.updates) { $0.updateEvent($1) }
+        counter(value.previewRev)
     }
 
     package mutating func fanoutAck(_ value: FanoutAck) {
@@ -53,24 +56,32 @@ extension ByteWriter {
             u8(5)
             varint(UInt64(code))
             text(reason)
+        case .update(let update):
+            u8(40)
+            updateEvent(update)
         }
     }
 }
 
 extension ByteReader {
     package mutating func fanoutItem() throws(DecodingFailure) -> FanoutItem {
-        FanoutItem(
+        var item = FanoutItem(
             partition: PartitionID(try varint32()), conversation: try identity(),
             kind: try bool() ? .group : .direct, pair: try userIDs(), title: try text(),
             memberEpoch: try varint(), rev: try counter(), headOrdinal: try counter(),
             lastAt: try timestamp(), preview: try text(),
             targets: try list { r throws(DecodingFailure) in
-                FanoutItem.Target(
+                var target = FanoutItem.Target(
                     user: try r.textIdentity(), markOrdinal: try r.counter(), read: try r.counter(),
                     isMember: try r.bool(), head: try r.counter())
+                target.isHeadHidden = try r.bool()
+                return target
             },
             messages: try list { r throws(DecodingFailure) in try r.messageRecord() },
             statuses: try list { r throws(DecodingFailure) in try r.statusEvent() })
+        item.updates = try list { r throws(DecodingFailure) in try r.updateEvent() }
+        item.previewRev = try counter()
+        return item
     }
 
     package mutating func fanoutAck() throws(DecodingFailure) -> FanoutAck {
@@ -90,6 +101,7 @@ extension ByteReader {
         case 5:
             guard let code = UInt16(exactly: try varint()) else { throw .varintOverflow }
             event = .close(code: code, reason: try text())
+        case 40: event = .update(try updateEvent())
         case let tag: throw .unknown(field: "session push", value: UInt64(tag))
         }
         return SessionPush(addressees: addressees, event: event)

@@ -11,6 +11,8 @@ package struct FanoutItem: Hashable, Sendable {
         package var isMember: Bool
         /// The last seq this user may see: the head, or its leave seq.
         package var head: Seq
+        /// The user deleted the head for itself: its list shows no preview of it.
+        package var isHeadHidden = false
         package init(user: UserID, markOrdinal: Ordinal, read: Seq, isMember: Bool, head: Seq) {
             self.user = user
             self.markOrdinal = markOrdinal
@@ -36,6 +38,10 @@ package struct FanoutItem: Hashable, Sendable {
     package var messages: [MessageRecord]
     /// New receipts for live sessions of the targets.
     package var statuses: [StatusEvent]
+    /// New changes of messages for live sessions of the targets, ascending by rev.
+    package var updates: [UpdateEvent] = []
+    /// The rev that `preview` has.
+    package var previewRev = Rev.zero
 
     package init(
         partition: PartitionID, conversation: ConversationID, kind: ConversationKind, pair: [UserID],
@@ -94,6 +100,7 @@ package struct SessionPush: Hashable, Sendable {
         case version(InboxVersion)
         /// The session is over: a close code of the client protocol.
         case close(code: UInt16, reason: String)
+        case update(UpdateEvent)
     }
     package var addressees: [Addressee]
     package var event: Event

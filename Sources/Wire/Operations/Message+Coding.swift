@@ -28,6 +28,8 @@ extension ByteWriter {
         optional(value.replyTo) { $0.identity($1) }
         list(value.mentions) { $0.text($1) }
         optional(value.expiresInMilliseconds) { $0.varint($1) }
+        amendments(value.amendments)
+        if value.amendments.reactors > 0 { reactions(value.reactions) }
     }
 
     package mutating func statusEvent(_ value: StatusEvent) {
@@ -59,7 +61,7 @@ extension ByteReader {
     }
 
     package mutating func messageRecord() throws(DecodingFailure) -> MessageRecord {
-        MessageRecord(
+        var record = MessageRecord(
             conversation: try identity(), seq: try counter(), ordinal: try counter(),
             messageID: try identity(),
             sender: try textIdentity(),
@@ -70,6 +72,9 @@ extension ByteReader {
             replyTo: try optional { r throws(DecodingFailure) in try r.identity(MessageID.self) },
             mentions: try list { r throws(DecodingFailure) in try r.textIdentity(UserID.self) },
             expiresInMilliseconds: try optional { r throws(DecodingFailure) in try r.varint() })
+        record.amendments = try amendments()
+        if record.amendments.reactors > 0 { record.reactions = try reactions() }
+        return record
     }
 
     package mutating func statusEvent() throws(DecodingFailure) -> StatusEvent {

@@ -34,6 +34,9 @@ package struct MessageRecord: Hashable, Sendable {
     package var replyTo: MessageID?
     package var mentions: [UserID]
     package var expiresInMilliseconds: UInt64?
+    package var amendments = Amendments.none
+    /// Filled for readers; stored beside the message.
+    package var reactions: [Reaction] = []
 
     package init(
         conversation: ConversationID, seq: Seq, ordinal: Ordinal, messageID: MessageID, sender: UserID,

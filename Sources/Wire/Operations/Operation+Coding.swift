@@ -47,6 +47,12 @@ extension ByteWriter {
         case .devices(let user):
             u8(18)
             text(user)
+        case .changeMessage(let request):
+            u8(40)
+            messageChangeRequest(request)
+        case .messageInfo(let query):
+            u8(41)
+            infoQuery(query)
         }
     }
 
@@ -73,6 +79,8 @@ extension ByteWriter {
             list(page.statuses) { $0.statusEvent($1) }
             position(page.position)
             bool(page.hasMore)
+            list(page.updates) { $0.updateEvent($1) }
+            counter(page.form)
         case .group(let result):
             u8(5)
             groupResult(result)
@@ -101,6 +109,12 @@ extension ByteWriter {
         case .refused(let refusal):
             u8(11)
             self.refusal(refusal)
+        case .messageChanged(let event):
+            u8(40)
+            updateEvent(event)
+        case .messageInfo(let info):
+            u8(41)
+            messageInfo(info)
         }
     }
 
@@ -140,6 +154,8 @@ extension ByteReader {
         case 16: return .conversations(try conversationsQuery())
         case 17: return .presence(viewer: try textIdentity(), users: try userIDs())
         case 18: return .devices(try textIdentity())
+        case 40: return .changeMessage(try messageChangeRequest())
+        case 41: return .messageInfo(try infoQuery())
         case let tag: throw .unknown(field: "operation", value: UInt64(tag))
         }
     }
@@ -163,11 +179,13 @@ extension ByteReader {
                     hasMore: try bool(), newest: try counter(),
                     links: try list { r throws(DecodingFailure) in try r.chainLink() }))
         case 4:
-            return .caughtUp(
-                CatchUpPage(
-                    messages: try list { r throws(DecodingFailure) in try r.messageRecord() },
-                    statuses: try list { r throws(DecodingFailure) in try r.statusEvent() },
-                    position: try position(), hasMore: try bool()))
+            var page = CatchUpPage(
+                messages: try list { r throws(DecodingFailure) in try r.messageRecord() },
+                statuses: try list { r throws(DecodingFailure) in try r.statusEvent() },
+                position: try position(), hasMore: try bool())
+            page.updates = try list { r throws(DecodingFailure) in try r.updateEvent() }
+            page.form = try counter()
+            return .caughtUp(page)
         case 5: return .group(try groupResult())
         case 6: return .usersExist(try list { r throws(DecodingFailure) in try r.bool() })
         case 7: return .opened(try sessionOpened())
@@ -185,6 +203,8 @@ extension ByteReader {
                         device: try r.textIdentity(),
                         node: try r.optional { r throws(DecodingFailure) in try r.identity(NodeID.self) })
                 })
+        case 40: return .messageChanged(try updateEvent())
+        case 41: return .messageInfo(try messageInfo())
         case let tag: throw .unknown(field: "operation result", value: UInt64(tag))
         }
     }

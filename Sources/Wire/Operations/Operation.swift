@@ -9,6 +9,8 @@ package enum Operation: Hashable, Sendable {
     /// What a device lacks of one conversation: messages after a seq, then receipts after a rev.
     case catchUp(CatchUpQuery)
     case group(GroupRequest)
+    case changeMessage(MessageChangeRequest)
+    case messageInfo(InfoQuery)
 
     // On the user's partition.
     /// Commits that the user exists (a user exists from its first authenticated request).
@@ -41,6 +43,8 @@ package enum OperationResult: Hashable, Sendable {
     case presence([PresenceState])
     case devices([DeviceLocation])
     case refused(Refusal)
+    case messageChanged(UpdateEvent)
+    case messageInfo(MessageInfo)
 }
 
 /// A definite answer of no, or that the outcome is unknown; carried to the client as it stands.

@@ -139,6 +139,8 @@ package struct InboxRow: Hashable, Sendable {
     /// False after the user was removed: `head` is then the last seq it may see.
     package var isMember: Bool
     package var version: InboxVersion
+    /// The rev that `preview` has.
+    package var previewRev = Rev.zero
 
     package init(
         conversation: ConversationID, kind: ConversationKind, peer: UserID?, title: String, head: Seq,

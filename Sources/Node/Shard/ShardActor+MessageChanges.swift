@@ -1,0 +1,33 @@
+import Chat
+import Vocabulary
+import Wire
+
+extension ShardActor {
+    /// - Parameter isConfirmed: leadership is confirmed, so that what is not here does not exist.
+    func change(
+        _ request: MessageChangeRequest, origin: RequestOrigin, in leading: LeadingPartition,
+        isConfirmed: Bool
+    ) {
+        guard let conversation = reader(leading.group).conversation(of: request.message) else {
+            if !isConfirmed {
+                return confirmThenServe(.changeMessage(request), group: leading.group, origin: origin)
+            }
+            let refusal = Refusal(.notFound, "There is no such message.")
+            return ports.answer(origin, .result(.refused(refusal)))
+        }
+        let token = leading.token(for: origin)
+        let now = moment()
+        let limits = limits
+        let orders = conversationActor(conversation, in: leading).assumeIsolated {
+            $0.change(token, request, limits: limits, now: now)
+        }
+        perform(orders, in: leading)
+    }
+
+    func handle(_ outcome: MessageChangeOutcome, in leading: LeadingPartition) {
+        if let actor = leading.conversations[outcome.conversation] {
+            perform(actor.assumeIsolated { $0.applied(outcome) }, in: leading)
+        }
+        if let change = outcome.change { fanOut(change, in: leading) }
+    }
+}
