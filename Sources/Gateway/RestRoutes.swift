@@ -15,6 +15,7 @@ struct RestRoutes: Sendable {
         router.add(middleware: RefusalMiddleware())
         addMessages(to: router)
         addGroups(to: router)
+        addInvites(to: router)
         addUsers(to: router)
         addMessageChanges(to: router)
         return router

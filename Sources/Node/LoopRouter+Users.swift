@@ -97,7 +97,7 @@ struct RecipientWait {
 }
 
 /// Collects answers of several partitions on one loop; reports once, when all are in or one has failed.
-private final class Gathering<Part: Sendable>: Sendable {
+final class Gathering<Part: Sendable>: Sendable {
     private struct State {
         var parts: [Part] = []
         var missing: Int

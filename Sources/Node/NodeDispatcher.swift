@@ -73,7 +73,7 @@ package final class NodeDispatcher: Dispatcher {
             case .presence(let viewer, let users):
                 router.presence(viewer: viewer, users: users, partitionCount: count, completion: completion)
             case .group(let request):
-                self.group(request, count: count, router: router, completion: completion)
+                router.group(request, partitionCount: count, completion: completion)
             case .ensureUser(let user):
                 let knownUsers = self.knownUsers
                 if knownUsers.contains(user) { return completion(.ok) }
@@ -101,73 +101,10 @@ package final class NodeDispatcher: Dispatcher {
             .send(request), group: group, recipient: recipient, known: knownUsers, partitionCount: count,
             completion: completion)
     }
-
-    /// Those who do not exist are told apart before the group's partition sees the change.
-    private func group(
-        _ request: GroupRequest, count: Int, router: isolated LoopRouter,
-        completion: @escaping @Sendable (OperationResult) -> Void
-    ) {
-        let group = GroupID(Operation.group(request).partition(count: count))
-        let named: [UserID]
-        switch request.change {
-        case .create(_, let members): named = members
-        case .add(let users): named = users
-        default: return router.perform(.group(request), group: group, completion: completion)
-        }
-        router.usersExist(named, known: knownUsers, partitionCount: count) { [weak router] existing in
-            guard let router else { return }
-            router.assumeIsolated { router in
-                switch existing {
-                case .failure(let refusal): completion(.refused(refusal))
-                case .success(let existing):
-                    let missing = named.filter { !existing.contains($0) }
-                    let present = named.filter { existing.contains($0) }
-                    let asked = request.naming(present)
-                    if present.isEmpty, case .add = request.change {
-                        // Nothing to change: answer from a description.
-                        var describe = request
-                        describe.change = .describe
-                        return router.perform(.group(describe), group: group) { result in
-                            completion(result.onlyMissing(missing))
-                        }
-                    }
-                    router.perform(.group(asked), group: group) { result in
-                        completion(result.adding(missing: missing))
-                    }
-                }
-            }
-        }
-    }
 }
 
 extension GroupID {
     static func of(_ user: UserID, _ count: Int) -> GroupID {
         GroupID(Operation.ensureUser(user).partition(count: count))
-    }
-}
-
-extension GroupRequest {
-    fileprivate func naming(_ users: [UserID]) -> GroupRequest {
-        var request = self
-        switch change {
-        case .create(let name, _): request.change = .create(name: name, members: users)
-        case .add: request.change = .add(users)
-        default: break
-        }
-        return request
-    }
-}
-
-extension OperationResult {
-    fileprivate func adding(missing: [UserID]) -> OperationResult {
-        guard case .group(var result) = self else { return self }
-        result.members += missing.map { .init(user: $0, role: .member, result: .notFound) }
-        return .group(result)
-    }
-
-    fileprivate func onlyMissing(_ missing: [UserID]) -> OperationResult {
-        guard case .group(var result) = self else { return self }
-        result.members = missing.map { .init(user: $0, role: .member, result: .notFound) }
-        return .group(result)
     }
 }

@@ -44,6 +44,7 @@ enum NodeConfigurationKeys {
         LimitKey(key: "frame_bytes_max", range: 1_024...16_777_216) { $0.frameBytesMax = $1 },
         LimitKey(key: "metadata_bytes_max", range: 256...1_048_576) { $0.metadataBytesMax = $1 },
         LimitKey(key: "group_name_bytes_max", range: 1...4_096) { $0.groupNameBytesMax = $1 },
+        LimitKey(key: "group_description_bytes_max", range: 1...65_536) { $0.groupDescriptionBytesMax = $1 },
         LimitKey(key: "proposal_bytes_max", range: 65_536...1 << 30) { $0.proposalBytesMax = $1 },
         LimitKey(key: "peer_queue_bytes_max", range: 65_536...1 << 30) { $0.peerQueueBytesMax = $1 },
     ]

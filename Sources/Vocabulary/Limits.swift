@@ -10,6 +10,8 @@ package struct Limits: Hashable, Sendable {
     package var groupMembersMax = 1_024
     /// Bytes of UTF-8 of a group's name.
     package var groupNameBytesMax = 256
+    /// Bytes of UTF-8 of a group's description.
+    package var groupDescriptionBytesMax = 2_048
     /// Devices of a user.
     package var devicesMax = 10
     /// Messages in one page of history, and the default.

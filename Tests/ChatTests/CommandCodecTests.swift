@@ -19,6 +19,10 @@ struct CommandCodecTests {
         let ack = DeviceAck(
             user: ann, device: phone, conversation: annBob,
             position: ConversationPosition(seq: Seq(3), rev: Rev(8)))
+        var settings = GroupSettingsEdit()
+        settings.send = .admins
+        settings.approveJoins = true
+        settings.history = .last(20)
         return [
             send(ann, to: .user(bob), "1"),
             .sendMessage(SendCommand(conversation: club, request: full, digest: 77, at: Timestamp(5))),
@@ -26,6 +30,14 @@ struct CommandCodecTests {
             change(ann, .create(name: "n", members: [bob])), change(ann, .add([cat])),
             change(ann, .remove(cat)),
             change(bob, .leave), change(ann, .rename("m")),
+            change(ann, .setRole(bob, .admin)), change(ann, .close),
+            change(ann, .edit(GroupEdit(description: "d", settings: settings))),
+            change(
+                ann,
+                .create(GroupCreation(name: "n", description: "d", settings: settings, members: [bob]))),
+            change(ann, .invite(InviteOffer(secret: secret(3), lastsMilliseconds: 9, usesMax: 2))),
+            change(ann, .revokeInvites(secret(3))), change(ann, .revokeInvites(nil)),
+            change(dan, .join(secret(3))), change(ann, .decide(dan, admits: true)),
             .fanoutProgress([FanoutMark(conversation: club, rev: Rev(3))]),
             .ensureUsers([ann, bob], at: Timestamp(1)),
             .registerDevice(RegisterDevice(user: ann, device: phone, devicesMax: 10, at: Timestamp(2))),

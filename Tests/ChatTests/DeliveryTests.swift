@@ -207,8 +207,8 @@ struct DeliveryTests {
         #expect(cluster.store(of: club).reader.member(dan, of: club) == nil)
         let empty = GroupRequest(group: club, actor: ann, change: .rename(""))
         #expect(cluster.call(.group(empty)).refusal == .invalidRequest)
-        let describe = GroupRequest(group: club, actor: bob, change: .describe)
-        guard case .group(let description)? = cluster.call(.group(describe)) else {
+        let describe = GroupQuery(group: club, actor: bob, subject: .description)
+        guard case .groupAnswer(.description(let description))? = cluster.call(.groupQuery(describe)) else {
             return #expect(Bool(false), "not described")
         }
         #expect(description.members.count == 2)

@@ -84,6 +84,8 @@ final class TestCluster {
         case .devices(let user): toUser(user, token, operation)
         case .changeMessage(let request): toMessage(request.message, token, operation)
         case .messageInfo(let query): toMessage(query.message, token, operation)
+        case .groupQuery(let query): toConversation(query.group, token, operation, missing)
+        case .mayAdd(_, let users): toUser(users[0], token, operation)
         }
         return token
     }

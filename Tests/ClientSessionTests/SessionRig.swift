@@ -199,9 +199,7 @@ struct SessionRig {
             return "acks "
                 + acks.map { "\($0.conversation.raw.low)/\($0.position.seq)" }.joined(separator: " ")
         case .presence(_, let users): return "presence " + users.map(\.text).joined(separator: " ")
-        case .group, .ensureUser, .usersExist, .refreshSessions, .conversations, .devices, .changeMessage,
-            .messageInfo:
-            return "other"
+        default: return "other"
         }
     }
 }

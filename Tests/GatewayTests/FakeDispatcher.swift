@@ -72,7 +72,8 @@ final class FakeDispatcher: Dispatcher {
                             user: UserID(unchecked: "bob"), deliveredAt: Timestamp(5), readAt: nil,
                             leftAt: nil)
                     ]))
-        case .catchUp, .usersExist, .refreshSessions, .devices: return .refused(Refusal(.notFound, "none"))
+        case .catchUp, .usersExist, .refreshSessions, .devices, .groupQuery, .mayAdd:
+            return .refused(Refusal(.notFound, "none"))
         }
     }
 

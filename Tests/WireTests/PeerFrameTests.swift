@@ -71,7 +71,12 @@ struct PeerFrameTests {
             .group(GroupRequest(group: conversation, actor: ann, change: .remove(bob))),
             .group(GroupRequest(group: conversation, actor: ann, change: .leave)),
             .group(GroupRequest(group: conversation, actor: ann, change: .rename("m"))),
-            .group(GroupRequest(group: conversation, actor: ann, change: .describe)),
+            .groupQuery(GroupQuery(group: conversation, actor: ann, subject: .description)),
+            .groupQuery(GroupQuery(group: conversation, actor: ann, subject: .members(after: bob, limit: 9))),
+            .groupQuery(
+                GroupQuery(group: conversation, actor: ann, subject: .requests(after: nil, limit: 9))),
+            .groupQuery(GroupQuery(group: conversation, actor: ann, subject: .invites)),
+            .mayAdd(actor: ann, users: [bob]),
             .ensureUser(ann), .usersExist([ann, bob]),
             .openSession(
                 OpenSession(
@@ -99,7 +104,26 @@ struct PeerFrameTests {
         let refusal = Refusal(
             .messageTooLong, "too long", retryAfterMilliseconds: 5,
             details: [RefusalDetail("max", .number(65_536)), RefusalDetail("field", .text("content"))])
+        let secret = InviteSecret(raw: UInt128ID(high: 1, low: 2))
+        let invite = GroupInvite(
+            InviteOffer(secret: secret, lastsMilliseconds: 5, usesMax: 6), by: ann, at: Timestamp(7))
+        let members = [GroupMember(user: bob, role: .admin, joinedSeq: Seq(3))]
+        var settings = GroupSettings()
+        settings.addMembers = .all
+        settings.history = .all
+        let description = GroupDescription(
+            group: conversation, name: "n", description: "d", settings: settings, head: Seq(4),
+            memberEpoch: 5, memberCount: 6, createdAt: Timestamp(7), creator: ann, isClosed: true,
+            role: .owner, members: members, hasMoreMembers: true)
         return [
+            .groupAnswer(.description(description)), .groupAnswer(.members(members, hasMore: true)),
+            .groupAnswer(.requests([GroupJoinRequest(user: bob, at: Timestamp(1))], hasMore: false)),
+            .groupAnswer(.invites([invite])),
+            .group(
+                GroupResult(
+                    group: conversation, name: "n", seq: Seq(2), members: [], invite: invite, isPending: true)
+            ),
+            .mayAdd([.added, .already, .blocked, .notFound, .inviteNeeded]),
             .sent(
                 SentResult(
                     messageID: MessageID(high: 1, low: 2), conversation: conversation, seq: Seq(1),

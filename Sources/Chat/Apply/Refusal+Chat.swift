@@ -11,6 +11,16 @@ extension Refusal {
     static let notMember = Refusal(.notMember, "not a member of this conversation")
     static let adminsOnly = Refusal(.forbidden, "only an owner or admin may do this")
     static let ownerStays = Refusal(.forbidden, "the owner cannot be removed")
+    static let ownerRoleStays = Refusal(.forbidden, "the owner's role changes by handing the group over")
+    static let ownerOnly = Refusal(.forbidden, "only the owner may do this")
+    static let mayNotAdd = Refusal(.forbidden, "this group lets only an owner or admin add members")
+    static let mayNotEdit = Refusal(.forbidden, "this group lets only an owner or admin change it")
+    static let sendRestricted = Refusal(
+        .groupSendRestricted, "in this group only an owner or admin may write")
+    static let groupClosed = Refusal(.gone, "this group was deleted")
+    static let noSuchInvite = Refusal(.notFound, "no such invite")
+    static let inviteOver = Refusal(.gone, "this invite is over")
+    static let noSuchRequest = Refusal(.notFound, "this user does not wait to be let in")
     static let duplicateMismatch = Refusal(
         .duplicateMismatch, "this client_message_id was used with another payload")
 
@@ -19,6 +29,13 @@ extension Refusal {
             .invalidRequest, "a group has at most \(max) members",
             details: [RefusalDetail("max", .number(Int64(max)))])
     }
+
+    static let tooManyInvites = Refusal(
+        .invalidRequest, "a group has at most \(ChatRules.groupInvitesMax) invites; revoke some",
+        details: [RefusalDetail("max", .number(Int64(ChatRules.groupInvitesMax)))])
+    static let tooManyRequests = Refusal(
+        .invalidRequest, "too many wait to be let in",
+        details: [RefusalDetail("max", .number(Int64(ChatRules.groupRequestsMax)))])
 }
 
 /// Refusals to change a message.

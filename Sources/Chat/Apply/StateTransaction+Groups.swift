@@ -1,44 +1,59 @@
 import Vocabulary
 import Wire
 
-/// Group changes: each writes one system message, or nothing when it was already so. Roles: the creator is
-/// the owner; owner and admins add, remove and rename; anybody may leave.
+/// Group changes: each writes one system message, or nothing when it was already so. The creator is the owner;
+/// owner and admins change the group, its settings say what members may; anybody may leave.
 extension StateTransaction {
     mutating func apply(_ command: GroupCommand) -> GroupOutcome {
         let stored = conversation(command.group)
-        if case .create(let name, let members) = command.change {
-            return create(command, name: name, members: members, stored: stored)
-        }
-        guard let stored, stored.kind == .group else { return refusal(.noSuchConversation, command) }
+        if case .create(let creation) = command.change { return create(command, creation, stored) }
+        guard let stored, stored.kind == .group else { return refused(.noSuchConversation, command) }
+        if case .join(let secret) = command.change { return join(secret, command, stored) }
         guard let actor = member(command.actor, of: command.group, stored) else {
-            return refusal(.notMember, command)
+            return refused(.notMember, command)
+        }
+        if stored.isClosed {
+            if command.change == .close && actor.role == .owner { return unchanged(command, stored) }
+            return refused(actor.isMember ? .groupClosed : .notMember, command)
         }
         switch command.change {
-        case .create: preconditionFailure("create was handled above")
+        case .create, .join: preconditionFailure("handled above")
         case .add(let users): return add(users, actor, command, stored)
         case .remove(let user):
             if user == command.actor { return leave(actor, command, stored) }
             return remove(user, actor, command, stored)
         case .leave: return leave(actor, command, stored)
-        case .rename(let name): return rename(name, actor, command, stored)
+        case .edit(let edit): return self.edit(edit, actor, command, stored)
+        case .setRole(let user, let role): return set(role, of: user, actor, command, stored)
+        case .close: return close(actor, command, stored)
+        case .invite(let offer): return invite(offer, actor, command, stored)
+        case .revokeInvites(let secret): return revoke(secret, actor, command, stored)
+        case .decide(let user, let admits): return decide(user, admits, actor, command, stored)
         }
     }
 
     private mutating func create(
-        _ command: GroupCommand, name: String, members: [UserID], stored: ConversationRecord?
+        _ command: GroupCommand, _ creation: GroupCreation, _ stored: ConversationRecord?
     ) -> GroupOutcome {
-        let others = members.unique.filter { $0 != command.actor }
+        let others = creation.members.unique.filter { $0 != command.actor }
         if let stored { return createdBefore(command, others, stored) }
         guard others.count + 1 <= command.membersMax else {
-            return refusal(.tooManyMembers(max: command.membersMax), command)
+            return refused(.tooManyMembers(max: command.membersMax), command)
         }
         var record = ConversationRecord(
-            kind: .group, name: name, hash60: command.group.placementHash >> 4)
+            kind: .group, name: creation.name, hash60: command.group.placementHash >> 4)
+        record.settings = GroupSettings().applying(creation.settings)
         indexByMessage(command.group, record)
+        put(
+            command.group,
+            GroupProfile(
+                description: creation.description, creator: command.actor, createdAt: command.at))
         var records = [ConversationMember(user: command.actor, role: .owner, joining: record)]
         records += others.map { ConversationMember(user: $0, role: .member, joining: record) }
         record.memberCount = records.count
-        let event = SystemEvent(event: .created, actor: command.actor, users: others, name: name)
+        let event = SystemEvent(
+            event: .created, actor: command.actor, users: others, name: creation.name,
+            description: creation.description.isEmpty ? nil : creation.description)
         return commit(event, command, &record, writing: records, named: others.map { ($0, .added) })
     }
 
@@ -46,9 +61,8 @@ extension StateTransaction {
     private func createdBefore(
         _ command: GroupCommand, _ others: [UserID], _ record: ConversationRecord
     ) -> GroupOutcome {
-        let actor = member(command.actor, of: command.group, record)
-        guard record.kind == .group, let actor, actor.joinedSeq == Seq(1) else {
-            return refusal(Refusal(.forbidden, "this group id is taken"), command)
+        guard record.kind == .group, groupProfile(command.group)?.creator == command.actor else {
+            return refused(Refusal(.forbidden, "this group id is taken"), command)
         }
         return unchanged(command, record, named: others.map { ($0, .added) }, seq: Seq(1))
     }
@@ -56,7 +70,10 @@ extension StateTransaction {
     private mutating func add(
         _ users: [UserID], _ actor: ConversationMember, _ command: GroupCommand, _ stored: ConversationRecord
     ) -> GroupOutcome {
-        if let refused = adminRefusal(actor) { return refusal(refused, command) }
+        guard actor.isMember else { return refused(.notMember, command) }
+        guard stored.settings.lets(actor, stored.settings.addMembers) else {
+            return refused(.mayNotAdd, command)
+        }
         var record = stored
         var added: [ConversationMember] = []
         var named: [(UserID, MemberResult)] = []
@@ -67,72 +84,37 @@ extension StateTransaction {
         }
         if added.isEmpty { return unchanged(command, record, named: named) }
         guard record.memberCount + added.count <= command.membersMax else {
-            return refusal(.tooManyMembers(max: command.membersMax), command)
+            return refused(.tooManyMembers(max: command.membersMax), command)
         }
         record.memberCount += added.count
-        let event = SystemEvent(event: .membersAdded, actor: command.actor, users: added.map(\.user))
+        forgetRequests(of: added.map(\.user), command.group)
+        let event = SystemEvent(event: .added, actor: command.actor, users: added.map(\.user))
         return commit(event, command, &record, writing: added, named: named)
     }
 
     private mutating func remove(
         _ user: UserID, _ actor: ConversationMember, _ command: GroupCommand, _ stored: ConversationRecord
     ) -> GroupOutcome {
-        if let refused = adminRefusal(actor) { return refusal(refused, command) }
+        if let refusal = adminRefusal(actor) { return refused(refusal, command) }
         guard var target = member(user, of: command.group, stored) else {
-            return refusal(.noSuchMember, command)
+            return refused(.noSuchMember, command)
         }
-        if !target.isMember { return unchanged(command, stored, named: []) }
-        if target.role == .owner { return refusal(.ownerStays, command) }
+        if !target.isMember { return unchanged(command, stored) }
+        if target.role == .owner { return refused(.ownerStays, command) }
         var record = stored
         record.memberCount -= 1
         // The last thing it sees is its own removal (guarantee G8).
         target.leftSeq = record.head.next
-        let event = SystemEvent(event: .memberRemoved, actor: command.actor, users: [user])
-        return commit(event, command, &record, writing: [target], named: [])
+        let event = SystemEvent(event: .removed, actor: command.actor, users: [user])
+        return commit(event, command, &record, writing: [target])
     }
 
-    private mutating func leave(
-        _ actor: ConversationMember, _ command: GroupCommand, _ stored: ConversationRecord
-    ) -> GroupOutcome {
-        if !actor.isMember { return unchanged(command, stored, named: []) }
-        var record = stored
-        var leaving = actor
-        leaving.leftSeq = record.head.next
-        record.memberCount -= 1
-        var written = [leaving]
-        let heir = leaving.role == .member ? nil : heir(of: leaving, command.group, stored)
-        if let heir { written.append(heir) }
-        let event = SystemEvent(
-            event: .memberLeft, actor: command.actor, users: [command.actor], promoted: heir?.user)
-        return commit(event, command, &record, writing: written, named: [])
-    }
-
-    /// The oldest member, made owner, when `leaving` is the last admin.
-    private func heir(
-        of leaving: ConversationMember, _ group: ConversationID, _ record: ConversationRecord
-    ) -> ConversationMember? {
-        let others = members(of: group, record).filter { $0.isMember && $0.user != leaving.user }
-        guard !others.contains(where: \.isAdmin) else { return nil }
-        var heir = others.min { ($0.joinedEpoch, $0.user) < ($1.joinedEpoch, $1.user) }
-        heir?.role = .owner
-        return heir
-    }
-
-    private mutating func rename(
-        _ name: String, _ actor: ConversationMember, _ command: GroupCommand, _ stored: ConversationRecord
-    ) -> GroupOutcome {
-        if let refused = adminRefusal(actor) { return refusal(refused, command) }
-        if name == stored.name { return unchanged(command, stored, named: []) }
-        var record = stored
-        record.name = name
-        let event = SystemEvent(event: .renamed, actor: command.actor, name: name)
-        return commit(event, command, &record, writing: [], named: [])
-    }
+    // MARK: What all changes share
 
     /// Writes the system message and the members: a change is one seq, one rev and one epoch.
-    private mutating func commit(
+    mutating func commit(
         _ event: SystemEvent, _ command: GroupCommand, _ record: inout ConversationRecord,
-        writing members: [ConversationMember], named: [(UserID, MemberResult)]
+        writing members: [ConversationMember], named: [(UserID, MemberResult)] = []
     ) -> GroupOutcome {
         record.memberEpoch += 1
         let seq = record.head.next
@@ -151,35 +133,38 @@ extension StateTransaction {
         return outcome
     }
 
-    private func adminRefusal(_ actor: ConversationMember) -> Refusal? {
+    func adminRefusal(_ actor: ConversationMember) -> Refusal? {
         if !actor.isMember { return .notMember }
         return actor.isAdmin ? nil : .adminsOnly
     }
 
-    private func refusal(_ refusal: Refusal, _ command: GroupCommand) -> GroupOutcome {
+    func refused(_ refusal: Refusal, _ command: GroupCommand) -> GroupOutcome {
         GroupOutcome(command: command, result: .failure(refusal), members: [], change: nil)
     }
 
-    private func unchanged(
-        _ command: GroupCommand, _ record: ConversationRecord, named: [(UserID, MemberResult)],
-        seq: Seq? = nil
+    func unchanged(
+        _ command: GroupCommand, _ record: ConversationRecord, named: [(UserID, MemberResult)] = [],
+        seq: Seq? = nil, invite: GroupInvite? = nil, isPending: Bool = false
     ) -> GroupOutcome {
         let members = named.map { user, result in
             let role = member(user, of: command.group, record)?.role ?? .member
             return GroupResult.Member(user: user, role: role, result: result)
         }
         let result = GroupResult(
-            group: command.group, name: record.name, seq: seq ?? record.head, members: members)
+            group: command.group, name: record.name, seq: seq ?? record.head, members: members,
+            invite: invite, isPending: isPending)
         return GroupOutcome(command: command, result: .success(result), members: [], change: nil)
     }
 }
 
 extension ConversationMember {
-    /// A member who joins with the next change of `record`.
-    fileprivate init(user: UserID, role: GroupRole, joining record: ConversationRecord) {
+    /// A member who joins with the next change of `record`. Whoever comes back begins anew: what passed
+    /// meanwhile it sees only where the group shows its history.
+    init(user: UserID, role: GroupRole, joining record: ConversationRecord) {
         self.init(
             user: user, role: role, joinedSeq: record.head.next, joinedEpoch: record.memberEpoch + 1,
             markOrdinal: record.ordinal)
+        firstVisible = record.settings.history.first(joining: joinedSeq)
     }
 }
 

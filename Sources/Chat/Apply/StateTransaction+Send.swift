@@ -19,6 +19,10 @@ extension StateTransaction {
             outcome.result = .failure(.notMember)
             return outcome
         }
+        if let refusal = record.sendRefusal(to: sender) {
+            outcome.result = .failure(refusal)
+            return outcome
+        }
         if let replyTo = request.replyTo, !record.shows(replyTo, to: sender) {
             outcome.result = .failure(.noSuchReply)
             return outcome
@@ -143,9 +147,15 @@ extension ConversationRecord {
         max(Timestamp(lastTimestamp.milliseconds + 1), stamped)
     }
 
+    /// Why one of its members may not write now.
+    fileprivate func sendRefusal(to sender: ConversationMember) -> Refusal? {
+        if isClosed { return .groupClosed }
+        return settings.send == .admins && !sender.isAdmin ? .sendRestricted : nil
+    }
+
     /// Whether `message` is one of this conversation that `member` may see.
     func shows(_ message: MessageID, to member: ConversationMember) -> Bool {
-        message.hash60 == hash60 && message.seq >= max(member.joinedSeq, Seq(1))
+        message.hash60 == hash60 && message.seq >= max(member.firstVisible, Seq(1))
             && message.seq <= member.lastVisible(head: head)
     }
 }

@@ -4,47 +4,43 @@ import Wire
 /// What a system message says; its `content` is this in JSON.
 struct SystemEvent: Hashable, Sendable {
     enum Event: String, Hashable, Sendable {
-        case created
-        case membersAdded = "members_added"
-        case memberRemoved = "member_removed"
-        case memberLeft = "member_left"
-        case renamed
+        case created, added, removed, left, joined, role, owner, renamed, described, settings, deleted
+        /// Several of name, description and settings at once.
+        case changed
     }
     var event: Event
     var actor: UserID
     var users: [UserID] = []
     var name: String?
-    /// Who became owner because the last admin left.
+    var description: String?
+    var settings: GroupSettings?
+    var role: GroupRole?
+    /// Who became owner because the owner left.
     var promoted: UserID?
 
     /// Without insignificant white space, fields in fixed order: the same bytes on every replica.
     var json: String {
-        // User ids and event words need no escapes.
-        var text = "{\"event\":\"\(event.rawValue)\",\"actor\":\"\(actor.text)\""
-        if !users.isEmpty {
-            text += ",\"user_ids\":[" + users.map { "\"\($0.text)\"" }.joined(separator: ",") + "]"
+        var json = JSONWriter()
+        json.beginObject()
+        json.field("event", event.rawValue)
+        json.field("actor", actor)
+        if users.count > ChatRules.eventUsersMax {
+            json.field("user_count", users.count)
+        } else if !users.isEmpty {
+            json.key("user_ids")
+            json.beginArray()
+            for user in users { json.string(user.text) }
+            json.endArray()
         }
-        if let name { text += ",\"name\":\"\(escaped(name))\"" }
-        if let promoted { text += ",\"promoted\":\"\(promoted.text)\"" }
-        return text + "}"
-    }
-}
-
-/// RFC 8259, section 7.
-private func escaped(_ text: String) -> String {
-    var result = ""
-    for scalar in text.unicodeScalars {
-        switch scalar {
-        case "\"": result += "\\\""
-        case "\\": result += "\\\\"
-        case "\n": result += "\\n"
-        case "\r": result += "\\r"
-        case "\t": result += "\\t"
-        case _ where scalar.value < 0x20:
-            let hex = String(scalar.value, radix: 16)
-            result += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
-        default: result.unicodeScalars.append(scalar)
+        if let name { json.field("name", name) }
+        if let description { json.field("description", description) }
+        if let settings {
+            json.key("settings")
+            json.groupSettings(settings)
         }
+        if let role { json.field("role", role.rawValue) }
+        if let promoted { json.field("promoted", promoted) }
+        json.endObject()
+        return String(decoding: json.bytes, as: UTF8.self)
     }
-    return result
 }

@@ -50,6 +50,8 @@ package struct ConversationPartition: Sendable {
             return [.reply(token, OperationResult(reader.history(query)) { .history($0) })]
         case .catchUp(let query):
             return [.reply(token, OperationResult(reader.catchUp(query)) { .caughtUp($0) })]
+        case .groupQuery(let query):
+            return [.reply(token, OperationResult(reader.group(query)) { .groupAnswer($0) })]
         case .group(let request):
             return withGroup(request.group, now.tick) {
                 $0.handle(token, request, missing: missing, now: now, reader: reader)

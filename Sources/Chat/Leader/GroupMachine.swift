@@ -1,8 +1,7 @@
 import Vocabulary
 import Wire
 
-/// One active group on its leader: proposes changes of name and members, answers them, and keeps the members
-/// for fan-out. Who may do what is judged by the log.
+/// One active group on its leader: proposes its changes, answers them, and keeps the members for fan-out. Who may do what is judged by the log.
 package struct GroupMachine: Sendable {
     package let group: ConversationID
     private let limits: Limits
@@ -29,33 +28,13 @@ package struct GroupMachine: Sendable {
         _ token: UInt64, _ request: GroupRequest, missing: [UserID], now: Moment, reader: ChatReader<View>
     ) -> [ChatDirective] {
         lastUsed = now.tick
-        if case .describe = request.change {
-            return [.reply(token, OperationResult(reader.describe(group, for: request.actor)) { .group($0) })]
-        }
-        if let refusal = nameRefusal(request) { return [.reply(token, .refused(refusal))] }
+        if let refusal = request.change.refusal(limits) { return [.reply(token, .refused(refusal))] }
         let command = GroupCommand(
-            group: group, actor: request.actor, change: request.change.command(without: Set(missing)),
+            group: group, actor: request.actor, change: request.change.without(Set(missing)),
             membersMax: limits.groupMembersMax, at: now.wall)
-        let key = GroupRequest(group: group, actor: request.actor, change: command.request)
+        let key = GroupRequest(group: group, actor: request.actor, change: command.change)
         waiting[key, default: []].append(Waiting(token: token, missing: missing))
         return [.propose(.changeGroup(command))]
-    }
-
-    private func nameRefusal(_ request: GroupRequest) -> Refusal? {
-        let name: String
-        switch request.change {
-        case .create(let given, _), .rename(let given): name = given
-        default: return nil
-        }
-        guard !name.isEmpty, name.utf8.count <= limits.groupNameBytesMax else {
-            return Refusal(
-                .invalidRequest, "a group's name has 1 to \(limits.groupNameBytesMax) bytes",
-                details: [
-                    RefusalDetail("field", .text("name")),
-                    RefusalDetail("max", .number(Int64(limits.groupNameBytesMax))),
-                ])
-        }
-        return nil
     }
 
     /// A change was applied, whoever proposed it.
@@ -79,7 +58,7 @@ package struct GroupMachine: Sendable {
     }
 
     private mutating func take(_ command: GroupCommand) -> Waiting? {
-        let key = GroupRequest(group: group, actor: command.actor, change: command.request)
+        let key = GroupRequest(group: group, actor: command.actor, change: command.change)
         guard var queue = waiting[key], !queue.isEmpty else { return nil }
         let first = queue.removeFirst()
         waiting[key] = queue.isEmpty ? nil : queue
@@ -112,30 +91,28 @@ package struct GroupMachine: Sendable {
     }
 }
 
-extension GroupRequest.Change {
-    /// The change as a command, without users who do not exist.
-    fileprivate func command(without missing: Set<UserID>) -> GroupCommand.Change {
+extension GroupChange {
+    /// The change without users who do not exist.
+    fileprivate func without(_ missing: Set<UserID>) -> GroupChange {
         switch self {
-        case .create(let name, let members):
-            .create(name: name, members: members.filter { !missing.contains($0) })
-        case .add(let users): .add(users.filter { !missing.contains($0) })
-        case .remove(let user): .remove(user)
-        case .leave: .leave
-        case .rename(let name): .rename(name)
-        case .describe: preconditionFailure("a description is no command")
+        case .create(var creation):
+            creation.members.removeAll { missing.contains($0) }
+            return .create(creation)
+        case .add(let users): return .add(users.filter { !missing.contains($0) })
+        default: return self
         }
     }
-}
 
-extension GroupCommand {
-    /// The change as a request: what answers are matched by.
-    fileprivate var request: GroupRequest.Change {
-        switch change {
-        case .create(let name, let members): .create(name: name, members: members)
-        case .add(let users): .add(users)
-        case .remove(let user): .remove(user)
-        case .leave: .leave
-        case .rename(let name): .rename(name)
+    /// Why no group may be changed like this.
+    fileprivate func refusal(_ limits: Limits) -> Refusal? {
+        switch self {
+        case .create(let creation):
+            limits.refusal(ofGroupName: creation.name)
+                ?? limits.refusal(ofGroupDescription: creation.description)
+        case .edit(let edit):
+            edit.name.flatMap { limits.refusal(ofGroupName: $0) }
+                ?? edit.description.flatMap { limits.refusal(ofGroupDescription: $0) }
+        default: nil
         }
     }
 }

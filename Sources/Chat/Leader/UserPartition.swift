@@ -46,6 +46,8 @@ package struct UserPartition: Sendable {
             let known = reader.user(user)?.devices.map(\.id) ?? []
             let machine = users[user] ?? UserMachine(user: user, limits: limits)
             return [.reply(token, .devices(machine.devices(known: known)))]
+        case .mayAdd(let actor, let asked):
+            return [.reply(token, .mayAdd(asked.map { reader.mayAdd($0, by: actor) }))]
         default:
             preconditionFailure("operation of a conversation's partition at a user's: \(operation)")
         }

@@ -8,7 +8,7 @@ extension ChatReader {
         guard let member = view.member(query.user, of: query.conversation, record) else {
             return .failure(.notMember)
         }
-        let first = max(member.joinedSeq, Seq(1))
+        let first = max(member.firstVisible, Seq(1))
         let newest = member.lastVisible(head: record.head)
         var range = first..<max(first, newest.next)
         if let bound = query.bound {

@@ -62,18 +62,6 @@ package struct ChatReader<View: StateView> {
         return .success(SentResult(message, duplicate: true))
     }
 
-    /// Name, members and roles of a group, for one of its members.
-    package func describe(_ group: ConversationID, for user: UserID) -> Result<GroupResult, Refusal> {
-        guard let record = view.conversation(group), record.kind == .group else {
-            return .failure(.noSuchConversation)
-        }
-        guard view.member(user, of: group, record)?.isMember == true else { return .failure(.notMember) }
-        let members = view.members(of: group, record).filter(\.isMember).map {
-            GroupResult.Member(user: $0.user, role: $0.role, result: .already)
-        }
-        return .success(GroupResult(group: group, name: record.name, seq: record.head, members: members))
-    }
-
     /// Conversations with a change that some target partition may not have acknowledged, in the order of
     /// their ids.
     package func dirtyConversations() -> [ConversationID] {

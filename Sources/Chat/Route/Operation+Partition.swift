@@ -27,6 +27,8 @@ extension Operation {
         case .presence(_, let users): users.first.map { .of($0, count: count) } ?? PartitionID(0)
         case .changeMessage(let request): .of(request.message, count: count)
         case .messageInfo(let query): .of(query.message, count: count)
+        case .groupQuery(let query): .of(query.group, count: count)
+        case .mayAdd(_, let users): users.first.map { .of($0, count: count) } ?? PartitionID(0)
         }
     }
 }

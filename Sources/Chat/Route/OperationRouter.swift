@@ -197,8 +197,7 @@ extension Operation {
     /// True when the operation writes, so that its outcome can be unknown.
     package var changesState: Bool {
         switch self {
-        case .send, .receipt, .ensureUser, .changeMessage: true
-        case .group(let request): request.change != .describe
+        case .send, .receipt, .ensureUser, .changeMessage, .group: true
         default: false
         }
     }
@@ -207,8 +206,8 @@ extension Operation {
     package var isRepeatable: Bool {
         guard case .group(let request) = self else { return true }
         switch request.change {
-        case .create, .describe, .rename: return true
-        case .add, .remove, .leave: return false
+        case .create, .edit, .close, .invite, .revokeInvites, .join: return true
+        case .add, .remove, .leave, .setRole, .decide: return false
         }
     }
 }

@@ -5,4 +5,10 @@ package enum ChatRules {
     package static let statusMembersMax = 64
     /// A device's use is noted at most this often.
     static let deviceUseMilliseconds: Int64 = 3_600_000
+    /// Invites of one group that are not over.
+    package static let groupInvitesMax = 64
+    /// People who wait to be let into one group.
+    package static let groupRequestsMax = 1_024
+    /// A system message names at most this many users; of more it says how many.
+    static let eventUsersMax = 100
 }

@@ -6,8 +6,10 @@ import Wire
 package struct ConversationMember: Hashable, Sendable {
     package var user: UserID
     package var role: GroupRole
-    /// The first seq this member may see.
+    /// The seq it joined with: what comes from then on is delivered to it.
     package var joinedSeq: Seq
+    /// The first seq this member may read back to: before `joinedSeq` where the group shows its history.
+    package var firstVisible: Seq
     /// The last seq this member may see; zero while it is a member.
     package var leftSeq: Seq = .zero
     /// The conversation's member epoch when it joined: who is the oldest member.
@@ -32,6 +34,7 @@ package struct ConversationMember: Hashable, Sendable {
         self.user = user
         self.role = role
         self.joinedSeq = joinedSeq
+        self.firstVisible = joinedSeq
         self.joinedEpoch = joinedEpoch
         self.delivered = joinedSeq.previous
         self.read = joinedSeq.previous
@@ -48,8 +51,9 @@ package struct ConversationMember: Hashable, Sendable {
 extension ConversationMember {
     func write(into writer: inout ByteWriter) {
         writer.text(user)
-        writer.u8(role.code)
+        writer.u8(role.tag)
         writer.counter(joinedSeq)
+        writer.counter(firstVisible)
         writer.counter(leftSeq)
         writer.varint(joinedEpoch)
         writer.counter(delivered)
@@ -66,8 +70,9 @@ extension ConversationMember {
 
     init(from reader: inout ByteReader) throws(DecodingFailure) {
         user = try reader.textIdentity()
-        role = try GroupRole(code: try reader.u8())
+        role = try reader.groupRole()
         joinedSeq = try reader.counter()
+        firstVisible = try reader.counter()
         leftSeq = try reader.counter()
         joinedEpoch = try reader.varint()
         delivered = try reader.counter()
@@ -80,24 +85,5 @@ extension ConversationMember {
         lastSent = try reader.counter()
         hiddenCount = try reader.length()
         hiddenHead = try reader.counter()
-    }
-}
-
-extension GroupRole {
-    fileprivate var code: UInt8 {
-        switch self {
-        case .owner: 0
-        case .admin: 1
-        case .member: 2
-        }
-    }
-
-    fileprivate init(code: UInt8) throws(DecodingFailure) {
-        switch code {
-        case 0: self = .owner
-        case 1: self = .admin
-        case 2: self = .member
-        default: throw .unknown(field: "role", value: UInt64(code))
-        }
     }
 }

@@ -25,6 +25,11 @@ package struct ConversationRecord: Hashable, Sendable {
     /// A direct conversation's members, sorted: one when it is with oneself. Empty for a group.
     package var sides: [ConversationMember] = []
 
+    /// A group's; the defaults for a direct conversation.
+    package var settings = GroupSettings()
+    /// A group that was deleted: it may be read, and changes no more.
+    package var isClosed = false
+
     package init(kind: ConversationKind, name: String, hash60: UInt64) {
         self.kind = kind
         self.name = name
@@ -58,6 +63,8 @@ extension ConversationRecord {
         writer.blob(chain)
         writer.counter(previewRev)
         writer.list(sides) { $1.write(into: &$0) }
+        writer.groupSettings(settings)
+        writer.bool(isClosed)
         return writer.bytes
     }
 
@@ -77,6 +84,8 @@ extension ConversationRecord {
         chain = try reader.blob()
         previewRev = try reader.counter()
         sides = try reader.list { (reader) throws(DecodingFailure) in try ConversationMember(from: &reader) }
+        settings = try reader.groupSettings()
+        isClosed = try reader.bool()
         try reader.finish()
     }
 }

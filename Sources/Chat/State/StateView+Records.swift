@@ -19,7 +19,12 @@ extension StateView {
     /// All members in the order of their ids, also those who have left.
     func members(of id: ConversationID, _ conversation: ConversationRecord) -> [ConversationMember] {
         if conversation.kind == .direct { return conversation.sides }
-        return pairs(in: Tables.members(id)).map { pair in
+        return members(in: Tables.members(id), limit: .max)
+    }
+
+    /// Rows of a group's members.
+    func members(in range: KeyRange, limit: Int) -> [ConversationMember] {
+        pairs(in: range, limit: limit).map { pair in
             decoded(pair.key, pair.value) { (bytes) throws(DecodingFailure) in try decodeMember(bytes) }
         }
     }

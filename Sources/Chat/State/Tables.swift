@@ -17,6 +17,9 @@ import Wire
 /// | 0x08 message marks | conversation (16), seq (8), user | `MessageMark`: the user's reaction, or that it hid it |
 /// | 0x09 receipt times | conversation (16), user, 0, delivered or read (1), watermark (8) | when it got there |
 /// | 0x0A expiries | time (8), conversation (16), seq (8) | nothing |
+/// | 0x0B group profiles | conversation (16) | `GroupProfile` |
+/// | 0x0C join requests | conversation (16), user | when the user asked to be let in |
+/// | 0x0D invites | conversation (16), secret (16) | `GroupInvite` |
 /// | 0x10 users | user | `UserRecord`: created, inbox version, last seen, devices |
 /// | 0x11 positions | user, 0, conversation (16) | `PositionsRecord`: where the user's devices stand |
 /// | 0x12 inbox | user, 0, conversation (16) | the inbox row |
@@ -40,6 +43,9 @@ enum Tables {
         case inbox = 0x12
         case inboxVersions = 0x13
         case activity = 0x14
+        case groupProfiles = 0x0B
+        case joinRequests = 0x0C
+        case invites = 0x0D
     }
 
     static func conversation(_ id: ConversationID) -> [UInt8] { key(.conversations, id) }
@@ -159,7 +165,7 @@ enum Tables {
         return writer
     }
 
-    private static func key(_ table: Table, _ conversation: ConversationID) -> [UInt8] {
+    static func key(_ table: Table, _ conversation: ConversationID) -> [UInt8] {
         var writer = start(table, 16)
         writer.identity(conversation)
         return writer.bytes

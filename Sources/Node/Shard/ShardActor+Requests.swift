@@ -18,7 +18,7 @@ extension ShardActor {
         switch operation {
         case .send(let request): send(request, origin: origin, in: leading)
         case .receipt(let request): receipt(request, origin: origin, in: leading, isConfirmed: false)
-        case .group(let request) where request.change != .describe:
+        case .group(let request):
             let token = leading.token(for: origin)
             let now = moment()
             let reader = reader(group)
@@ -39,7 +39,7 @@ extension ShardActor {
             ports.answer(origin, .result(.ok))
         case .changeMessage(let request): change(request, origin: origin, in: leading, isConfirmed: false)
         case .history, .catchUp, .messageInfo, .conversations, .openSession, .usersExist, .presence, .devices,
-            .group:
+            .groupQuery, .mayAdd:
             confirmThenServe(operation, group: group, origin: origin)
         }
     }
@@ -176,11 +176,12 @@ extension ShardActor {
             case .success(let page): reply(.caughtUp(page))
             case .failure(let refusal): reply(.refused(refusal))
             }
-        case .group(let request):
-            switch reader.describe(request.group, for: request.actor) {
-            case .success(let result): reply(.group(result))
+        case .groupQuery(let query):
+            switch reader.group(query) {
+            case .success(let answer): reply(.groupAnswer(answer))
             case .failure(let refusal): reply(.refused(refusal))
             }
+        case .mayAdd(let actor, let users): reply(.mayAdd(users.map { reader.mayAdd($0, by: actor) }))
         case .usersExist(let users): reply(.usersExist(users.map { reader.userExists($0) }))
         case .conversations(let query):
             reply(.conversations(reader.conversations(query, pending: leading.inbox.rows(of: query.user))))

@@ -180,30 +180,12 @@ extension ReceiptBatch {
 }
 
 extension GroupCommand {
-    private enum Kind: UInt8 { case create = 1, add, remove, leave, rename }
-
     fileprivate func write(into writer: inout ByteWriter) {
         writer.identity(group)
         writer.text(actor)
         writer.varint(membersMax)
         writer.timestamp(at)
-        switch change {
-        case .create(let name, let members):
-            writer.u8(Kind.create.rawValue)
-            writer.text(name)
-            writer.list(members) { $0.text($1) }
-        case .add(let users):
-            writer.u8(Kind.add.rawValue)
-            writer.list(users) { $0.text($1) }
-        case .remove(let user):
-            writer.u8(Kind.remove.rawValue)
-            writer.text(user)
-        case .leave:
-            writer.u8(Kind.leave.rawValue)
-        case .rename(let name):
-            writer.u8(Kind.rename.rawValue)
-            writer.text(name)
-        }
+        writer.groupChange(change)
     }
 
     fileprivate init(from reader: inout ByteReader) throws(DecodingFailure) {
@@ -211,22 +193,8 @@ extension GroupCommand {
         let actor = try reader.textIdentity(UserID.self)
         let membersMax = try reader.length()
         let at = try reader.timestamp()
-        let change = try GroupCommand.change(from: &reader)
-        self.init(group: group, actor: actor, change: change, membersMax: membersMax, at: at)
-    }
-
-    private static func change(from reader: inout ByteReader) throws(DecodingFailure) -> Change {
-        let raw = try reader.u8()
-        guard let kind = Kind(rawValue: raw) else {
-            throw .unknown(field: "group change", value: UInt64(raw))
-        }
-        switch kind {
-        case .create: return .create(name: try reader.text(), members: try ChatCodec.users(from: &reader))
-        case .add: return .add(try ChatCodec.users(from: &reader))
-        case .remove: return .remove(try reader.textIdentity())
-        case .leave: return .leave
-        case .rename: return .rename(try reader.text())
-        }
+        self.init(
+            group: group, actor: actor, change: try reader.groupChange(), membersMax: membersMax, at: at)
     }
 }
 

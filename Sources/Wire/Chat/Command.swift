@@ -65,24 +65,18 @@ package struct ReceiptBatch: Hashable, Sendable {
     }
 }
 
-/// One change of a group's name or members.
+/// One change of a group, as its leader proposes it.
 package struct GroupCommand: Hashable, Sendable {
-    package enum Change: Hashable, Sendable {
-        /// `members` without the actor, who becomes the owner.
-        case create(name: String, members: [UserID])
-        case add([UserID])
-        case remove(UserID)
-        case leave
-        case rename(String)
-    }
+    package typealias Change = GroupChange
+
     package var group: ConversationID
     package var actor: UserID
-    package var change: Change
+    package var change: GroupChange
     /// The leader's limit, in the entry so that replicas with other settings apply alike.
     package var membersMax: Int
     package var at: Timestamp
 
-    package init(group: ConversationID, actor: UserID, change: Change, membersMax: Int, at: Timestamp) {
+    package init(group: ConversationID, actor: UserID, change: GroupChange, membersMax: Int, at: Timestamp) {
         self.group = group
         self.actor = actor
         self.change = change

@@ -9,6 +9,7 @@ package enum ClientField: UInt8, CaseIterable, Sendable {
     case limit, name, memberIDs
     case proof
     case emoji
+    case description, settings, role, code, usesMax
 
     /// The name in the client protocol.
     package var name: StaticString {
@@ -38,6 +39,11 @@ package enum ClientField: UInt8, CaseIterable, Sendable {
         case .memberIDs: "member_ids"
         case .proof: "proof"
         case .emoji: "emoji"
+        case .description: "description"
+        case .settings: "settings"
+        case .role: "role"
+        case .code: "code"
+        case .usesMax: "uses_max"
         }
     }
 

@@ -5,7 +5,9 @@ import Vocabulary
 /// The bytes are a kind, the fields, and a 16-bit sum, so that a cursor of another kind or a cut one is refused
 /// (`bad_cursor`) and never misread.
 package enum CursorText {
-    package enum Kind: UInt8, Sendable { case sync = 0xA1, history = 0xA2, conversations = 0xA3 }
+    package enum Kind: UInt8, Sendable {
+        case sync = 0xA1, history = 0xA2, conversations = 0xA3, members = 0xB1
+    }
 
     package static let badCursor = Refusal(
         .badCursor, "the cursor is not one of this server's", details: [.init("field", .text("cursor"))])
@@ -29,6 +31,13 @@ package enum CursorText {
 
     package static func conversations(_ text: String) throws(Refusal) -> ConversationsCursor {
         try open(text, .conversations) { reader throws(DecodingFailure) in try reader.conversationsCursor() }
+    }
+
+    /// Pages of a group's members, or of who waits to be one, go on after a user.
+    package static func text(member user: UserID) -> String { seal(.members) { $0.text(user) } }
+
+    package static func member(_ text: String) throws(Refusal) -> UserID {
+        try open(text, .members) { reader throws(DecodingFailure) in try reader.textIdentity() }
     }
 
     private static func seal(_ kind: Kind, _ write: (inout ByteWriter) -> Void) -> String {

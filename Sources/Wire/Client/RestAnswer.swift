@@ -63,28 +63,6 @@ package enum RestAnswer {
 
     package static func user(_ user: UserID) -> [UInt8] { object { $0.field("user_id", user) } }
 
-    /// Which of a member's fields an answer shows.
-    package enum MemberFields: Sendable { case results, roles, none }
-
-    package static func group(_ group: GroupResult, members: MemberFields) -> [UInt8] {
-        object { json in
-            json.field("group_id", group.group)
-            json.field("conversation_id", group.group)
-            json.field("name", group.name)
-            json.field("seq", group.seq)
-            if members != .none { json.members(group.members, members) }
-        }
-    }
-
-    /// `GET /v1/groups/{id}/members`: all of them on one page.
-    package static func members(_ group: GroupResult) -> [UInt8] {
-        object { json in
-            json.members(group.members, .roles)
-            json.nextCursor(nil)
-            json.field("has_more", false)
-        }
-    }
-
     static func object(_ fields: (inout JSONWriter) -> Void) -> [UInt8] {
         var json = JSONWriter()
         json.beginObject()
@@ -95,22 +73,6 @@ package enum RestAnswer {
 }
 
 extension JSONWriter {
-    fileprivate mutating func members(_ members: [GroupResult.Member], _ fields: RestAnswer.MemberFields) {
-        key("members")
-        beginArray()
-        for member in members {
-            beginObject()
-            field("user_id", member.user)
-            if fields == .results {
-                field("result", member.result.rawValue)
-            } else {
-                field("role", member.role.rawValue)
-            }
-            endObject()
-        }
-        endArray()
-    }
-
     fileprivate mutating func inboxRow(_ row: InboxRow) {
         beginObject()
         field("conversation_id", row.conversation)

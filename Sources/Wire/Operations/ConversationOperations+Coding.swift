@@ -52,23 +52,7 @@ extension ByteWriter {
     mutating func groupRequest(_ value: GroupRequest) {
         identity(value.group)
         text(value.actor)
-        switch value.change {
-        case .create(let name, let members):
-            u8(0)
-            text(name)
-            list(members) { $0.text($1) }
-        case .add(let users):
-            u8(1)
-            list(users) { $0.text($1) }
-        case .remove(let user):
-            u8(2)
-            text(user)
-        case .leave: u8(3)
-        case .rename(let name):
-            u8(4)
-            text(name)
-        case .describe: u8(5)
-        }
+        groupChange(value.change)
     }
 
     mutating func groupResult(_ value: GroupResult) {
@@ -80,6 +64,8 @@ extension ByteWriter {
             writer.text(member.role.rawValue)
             writer.text(member.result.rawValue)
         }
+        optional(value.invite) { $0.groupInvite($1) }
+        bool(value.isPending)
     }
 }
 
@@ -126,19 +112,7 @@ extension ByteReader {
     }
 
     mutating func groupRequest() throws(DecodingFailure) -> GroupRequest {
-        let group: ConversationID = try identity()
-        let actor: UserID = try textIdentity()
-        let change: GroupRequest.Change
-        switch try u8() {
-        case 0: change = .create(name: try text(), members: try userIDs())
-        case 1: change = .add(try userIDs())
-        case 2: change = .remove(try textIdentity())
-        case 3: change = .leave
-        case 4: change = .rename(try text())
-        case 5: change = .describe
-        case let tag: throw .unknown(field: "group change", value: UInt64(tag))
-        }
-        return GroupRequest(group: group, actor: actor, change: change)
+        GroupRequest(group: try identity(), actor: try textIdentity(), change: try groupChange())
     }
 
     mutating func groupResult() throws(DecodingFailure) -> GroupResult {
@@ -149,10 +123,16 @@ extension ByteReader {
                 guard let role = GroupRole(rawValue: try r.text()) else {
                     throw DecodingFailure.unknown(field: "group role", value: 0)
                 }
-                guard let result = MemberResult(rawValue: try r.text()) else {
-                    throw DecodingFailure.unknown(field: "member result", value: 0)
-                }
-                return GroupResult.Member(user: user, role: role, result: result)
-            })
+                return GroupResult.Member(user: user, role: role, result: try r.memberResult())
+            },
+            invite: try optional { r throws(DecodingFailure) in try r.groupInvite() },
+            isPending: try bool())
+    }
+
+    mutating func memberResult() throws(DecodingFailure) -> MemberResult {
+        guard let result = MemberResult(rawValue: try text()) else {
+            throw .unknown(field: "member result", value: 0)
+        }
+        return result
     }
 }

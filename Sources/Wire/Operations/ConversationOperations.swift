@@ -161,23 +161,15 @@ package struct CatchUpPage: Hashable, Sendable {
     }
 }
 
-/// A change or a reading of a group. `actor` is the authenticated user.
+/// A change of a group. `actor` is the authenticated user.
 package struct GroupRequest: Hashable, Sendable {
-    package enum Change: Hashable, Sendable {
-        /// The group's id is drawn by the node that took the request; repeating it with the same id changes nothing.
-        case create(name: String, members: [UserID])
-        case add([UserID])
-        case remove(UserID)
-        case leave
-        case rename(String)
-        /// Name, members and roles; members only.
-        case describe
-    }
+    package typealias Change = GroupChange
+
     package var group: ConversationID
     package var actor: UserID
-    package var change: Change
+    package var change: GroupChange
 
-    package init(group: ConversationID, actor: UserID, change: Change) {
+    package init(group: ConversationID, actor: UserID, change: GroupChange) {
         self.group = group
         self.actor = actor
         self.change = change
@@ -209,13 +201,22 @@ package struct GroupResult: Hashable, Sendable {
     package var name: String
     /// The system message this change wrote, or the head when it wrote none.
     package var seq: Seq
-    /// After `create` and `add`: those named in the request. After `describe`: all members.
+    /// Those named in a `create` or `add`.
     package var members: [Member]
+    /// The invite that was asked for.
+    package var invite: GroupInvite?
+    /// The asker waits for an admin's word before it is a member.
+    package var isPending: Bool
 
-    package init(group: ConversationID, name: String, seq: Seq, members: [Member]) {
+    package init(
+        group: ConversationID, name: String, seq: Seq, members: [Member], invite: GroupInvite? = nil,
+        isPending: Bool = false
+    ) {
         self.group = group
         self.name = name
         self.seq = seq
         self.members = members
+        self.invite = invite
+        self.isPending = isPending
     }
 }

@@ -53,6 +53,13 @@ extension ByteWriter {
         case .messageInfo(let query):
             u8(41)
             infoQuery(query)
+        case .groupQuery(let query):
+            u8(60)
+            groupQuery(query)
+        case .mayAdd(let actor, let users):
+            u8(61)
+            text(actor)
+            list(users) { $0.text($1) }
         }
     }
 
@@ -115,6 +122,12 @@ extension ByteWriter {
         case .messageInfo(let info):
             u8(41)
             messageInfo(info)
+        case .groupAnswer(let answer):
+            u8(60)
+            groupAnswer(answer)
+        case .mayAdd(let results):
+            u8(61)
+            list(results) { $0.text($1.rawValue) }
         }
     }
 
@@ -156,6 +169,8 @@ extension ByteReader {
         case 18: return .devices(try textIdentity())
         case 40: return .changeMessage(try messageChangeRequest())
         case 41: return .messageInfo(try infoQuery())
+        case 60: return .groupQuery(try groupQuery())
+        case 61: return .mayAdd(actor: try textIdentity(), users: try userIDs())
         case let tag: throw .unknown(field: "operation", value: UInt64(tag))
         }
     }
@@ -205,6 +220,8 @@ extension ByteReader {
                 })
         case 40: return .messageChanged(try updateEvent())
         case 41: return .messageInfo(try messageInfo())
+        case 60: return .groupAnswer(try groupAnswer())
+        case 61: return .mayAdd(try list { r throws(DecodingFailure) in try r.memberResult() })
         case let tag: throw .unknown(field: "operation result", value: UInt64(tag))
         }
     }

@@ -27,6 +27,11 @@ package enum Operation: Hashable, Sendable {
     case presence(viewer: UserID, users: [UserID])
     /// The user's devices, and where each is connected.
     case devices(UserID)
+
+    /// On the group's partition.
+    case groupQuery(GroupQuery)
+    /// On the users' partition: which of them, all of one partition, `actor` may add to a group.
+    case mayAdd(actor: UserID, users: [UserID])
 }
 
 /// The answer to an operation.
@@ -45,6 +50,9 @@ package enum OperationResult: Hashable, Sendable {
     case refused(Refusal)
     case messageChanged(UpdateEvent)
     case messageInfo(MessageInfo)
+    case groupAnswer(GroupAnswer)
+    /// For each user asked about: `added` where nothing is in the way.
+    case mayAdd([MemberResult])
 }
 
 /// A definite answer of no, or that the outcome is unknown; carried to the client as it stands.
