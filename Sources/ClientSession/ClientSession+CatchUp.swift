@@ -94,7 +94,7 @@ extension ClientSession {
             feed.advance(to: record.seq, rev: .zero, isOwn: isOwn)
             if isOwn { feed.staleForm(at: record.seq) }
         }
-        write(page.statuses, page.updates, after: before.rev, feed: feed, out: &out)
+        write(page.statuses, page.updates, after: before.rev, feed: &feed, out: &out)
         feed.advance(toEndOfPage: page.position)
         feed.isCatchingUp = false
         feed.fruitless = feed.written == before ? feed.fruitless + 1 : 0
@@ -115,14 +115,14 @@ extension ClientSession {
     /// Receipts and changes of one page in the order of their revs; what a message of this catch-up was written with
     /// already is not said again.
     private func write(
-        _ statuses: [StatusEvent], _ updates: [UpdateEvent], after rev: Rev, feed: ConversationFeed,
-        out: inout [SessionDirective]
+        _ statuses: [StatusEvent], _ updates: [UpdateEvent], after rev: Rev,
+        feed: inout ConversationFeed, out: inout [SessionDirective]
     ) {
         var frames: [(rev: Rev, bytes: [UInt8])] = []
-        for status in statuses where status.rev > rev {
+        for status in statuses where status.rev > rev && feed.takes(status) {
             frames.append((status.rev, ServerFrame.status(status)))
         }
-        for update in updates where update.rev > rev && !feed.isWritten(update) {
+        for update in updates where update.rev > rev && !feed.isWritten(update) && feed.takes(update) {
             frames.append((update.rev, ServerFrame.update(update)))
         }
         frames.sort { $0.rev < $1.rev }

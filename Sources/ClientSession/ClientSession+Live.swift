@@ -13,7 +13,7 @@ extension ClientSession {
         case .status(let event):
             change(
                 event.conversation, event.messageID, event.seq, event.rev, frame: pushed.frame,
-                position: position, out: &out)
+                position: position, isNews: { $0.takes(event) }, out: &out)
         case .advanced(let conversation, let head):
             meet(conversation, at: position)
             fallBehind(conversation, head: head, out: &out)
@@ -24,7 +24,7 @@ extension ClientSession {
         case .update(let event):
             change(
                 event.conversation, event.messageID, event.seq, event.rev, frame: pushed.frame,
-                position: position, out: &out)
+                position: position, isNews: { $0.takes(event) }, out: &out)
         }
     }
 
@@ -64,19 +64,20 @@ extension ClientSession {
     /// Receipts and changes of messages are written only where nothing of their conversation lacks.
     private mutating func change(
         _ conversation: ConversationID, _ message: MessageID, _ seq: Seq, _ rev: Rev, frame: [UInt8],
-        position: ConversationPosition, out: inout [SessionDirective]
+        position: ConversationPosition, isNews: (inout ConversationFeed) -> Bool,
+        out: inout [SessionDirective]
     ) {
         meet(conversation, at: position)
-        guard let feed = feeds[conversation] else { return }
+        guard let place = feeds.index(forKey: conversation) else { return }
         // They may come behind a message of a later rev: those no page would bring any more.
-        let isInOrder =
-            rev <= feed.written.rev || seq <= feed.written.seq && !feed.isCatchingUp && !feed.isBehind
+        let isInOrder = feeds.values[place].isInOrder(seq, rev)
         guard isInOrder, unwritableSince == nil else {
             return fallBehind(conversation, head: ConversationPosition(seq: seq, rev: rev), out: &out)
         }
         learn(message, seq: seq, in: conversation)
-        out.append(.write(frame))
-        feeds[conversation]?.passRev(rev)
+        // At least once, in any order: what an earlier leader sends late is older than what is on the screen.
+        if isNews(&feeds.values[place]) { out.append(.write(frame)) }
+        feeds.values[place].passRev(rev)
         isCursorDirty = true
     }
 

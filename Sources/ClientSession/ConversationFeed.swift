@@ -18,6 +18,12 @@ struct ConversationFeed: Hashable, Sendable {
     /// What was asked to be committed last: receipts that say no more than these are not sent again.
     var delivered = Seq.zero
     var read = Seq.zero
+    /// The receipts written, by whose and which: one that says no more is older than it, however it came late.
+    private var receipts: [ReceiptKey: Seq] = [:]
+    /// The same for changes of messages, by the rev of the latest.
+    private var updates: [UpdateKey: Rev] = [:]
+    /// Where the device stood when it met the conversation: receipts up to there it has.
+    private var metRev: Rev
     /// The `rev` as of the last message written: what acknowledging that message acknowledges.
     private var messageRev: Rev
     /// Own sends above `written`, ascending: they close gaps without being written.
@@ -32,6 +38,7 @@ struct ConversationFeed: Hashable, Sendable {
 
     private static let aheadMax = 64
     private static let ownMax = 16
+    private static let updatesMax = 128
 
     /// A conversation met at the device's position.
     init(position: ConversationPosition, acked: ConversationPosition) {
@@ -39,6 +46,7 @@ struct ConversationFeed: Hashable, Sendable {
         self.acked = acked
         target = position
         messageRev = position.rev
+        metRev = position.rev
         isPositioned = true
     }
 
@@ -60,8 +68,45 @@ struct ConversationFeed: Hashable, Sendable {
         written = position
         acked = position
         messageRev = position.rev
+        metRev = position.rev
         raise(to: position)
         absorbOwn()
+    }
+
+    private struct ReceiptKey: Hashable, Sendable {
+        var user: UserID
+        var status: ReceiptStatus
+    }
+
+    /// Whether a change may be written now: nothing before it is still to come from a page.
+    func isInOrder(_ seq: Seq, _ rev: Rev) -> Bool {
+        rev <= written.rev || seq <= written.seq && !isCatchingUp && !isBehind
+    }
+
+    /// What an update replaces: a message's content, or one user's reaction to it.
+    private struct UpdateKey: Hashable, Sendable {
+        var seq: Seq
+        var reacting: UserID?
+    }
+
+    /// Whether a change of a message is later than what the device has of the same; then it counts as written.
+    mutating func takes(_ event: UpdateEvent) -> Bool {
+        var key = UpdateKey(seq: event.seq)
+        if case .reaction = event.change { key.reacting = event.user }
+        guard event.rev > metRev, event.rev > updates[key] ?? .zero else { return false }
+        updates[key] = event.rev
+        if updates.count > Self.updatesMax, let oldest = updates.min(by: { $0.value < $1.value }) {
+            updates[oldest.key] = nil
+        }
+        return true
+    }
+
+    /// Whether a receipt says more than the device has; then it counts as written (guarantee G7).
+    mutating func takes(_ event: StatusEvent) -> Bool {
+        let key = ReceiptKey(user: event.user, status: event.status)
+        guard event.rev > metRev, event.seq > receipts[key] ?? .zero else { return false }
+        receipts[key] = event.seq
+        return true
     }
 
     mutating func raise(to position: ConversationPosition) {

@@ -67,7 +67,7 @@ import Wire
     @Test func aReceiptWaitsForTheGapBeforeIt() {
         var rig = SessionRig.synced()
         rig.message(1, 5, rev: 5, at: SessionRig.position(4, 4))
-        #expect(rig.push(.status(SessionRig.receipt(1, 5, rev: 6))) == ["status 1/5"])
+        #expect(rig.push(.status(SessionRig.receipt(1, 4, rev: 6))) == ["status 1/4"])
         let head = SessionRig.position(6, 8)
         #expect(rig.push(.advanced(SessionRig.conversation(1), head: head)) == ["? catch up 1 after 5/6"])
         // Neither this one nor a live message may make the session forget the receipts it asked for.
@@ -79,6 +79,17 @@ import Wire
         #expect(
             rig.page(1, [], to: SessionRig.position(6, 10), statuses: [SessionRig.receipt(1, 6, rev: 9)])
                 == ["status 1/6"])
+    }
+
+    /// G7: what an earlier leader repeats, or what comes twice, does not put a tick back.
+    @Test func aReceiptThatCameLateIsNotWritten() {
+        var rig = SessionRig.synced()
+        rig.message(1, 9, rev: 9, at: SessionRig.position(8, 8))
+        #expect(rig.push(.status(SessionRig.receipt(1, 9, rev: 11))) == ["status 1/9"])
+        #expect(rig.push(.status(SessionRig.receipt(1, 7, rev: 10))) == [])
+        #expect(rig.push(.status(SessionRig.receipt(1, 9, rev: 11))) == [])
+        // The device had everything up to rev 8 when it came.
+        #expect(rig.push(.status(SessionRig.receipt(1, 6, rev: 7))) == [])
     }
 
     @Test func aRefusedPageIsAskedForAgain() {
