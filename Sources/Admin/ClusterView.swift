@@ -25,11 +25,13 @@ package struct ClusterView: Codable, Hashable, Sendable {
     package var unavailable: Int
     package var moves: [MoveView]
     package var members: [MemberView]
+    /// Groups that lost their quorum and were recovered from one survivor; absent when there are none.
+    package var losses: [LossView]?
 
     package init(
         clusterID: String, name: String, epoch: UInt64, replicationFactor: Int, partitionCount: Int,
         featureLevel: Int, answeredBy: String, underReplicated: Int, unavailable: Int, moves: [MoveView],
-        members: [MemberView]
+        members: [MemberView], losses: [LossView] = []
     ) {
         self.clusterID = clusterID
         self.name = name
@@ -42,6 +44,7 @@ package struct ClusterView: Codable, Hashable, Sendable {
         self.unavailable = unavailable
         self.moves = moves
         self.members = members
+        self.losses = losses.isEmpty ? nil : losses
     }
 
     enum CodingKeys: String, CodingKey {
@@ -56,6 +59,34 @@ package struct ClusterView: Codable, Hashable, Sendable {
         case unavailable
         case moves
         case members
+        case losses
+    }
+}
+
+/// A recovery by `martlet recover`: messages after that place, if there were any, are lost.
+package struct LossView: Codable, Hashable, Sendable {
+    /// Absent for the cluster's metadata.
+    package var partition: Int?
+    package var epoch: UInt64
+    /// The node whose log the group went on from, and where that log ended.
+    package var survivor: String
+    package var lastTerm: UInt64
+    package var lastIndex: UInt64
+
+    package init(partition: Int?, epoch: UInt64, survivor: String, lastTerm: UInt64, lastIndex: UInt64) {
+        self.partition = partition
+        self.epoch = epoch
+        self.survivor = survivor
+        self.lastTerm = lastTerm
+        self.lastIndex = lastIndex
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case partition
+        case epoch
+        case survivor
+        case lastTerm = "last_term"
+        case lastIndex = "last_index"
     }
 }
 
@@ -65,13 +96,35 @@ package struct MoveView: Codable, Hashable, Sendable {
     /// Node ids that hold it now, and that will.
     package var from: [String]
     package var to: [String]
+    /// planned, learner, joint; then it is over.
     package var stage: String
+    /// The node that carries it out, and that knows how far it is.
+    package var leader: String?
+    /// Entries that the newcomer furthest behind lacks, and bytes of its snapshot sent; told by the leader only.
+    package var lagEntries: Int?
+    package var snapshotBytes: Int?
 
-    package init(partition: Int, from: [String], to: [String], stage: String) {
+    package init(
+        partition: Int, from: [String], to: [String], stage: String, leader: String? = nil,
+        lagEntries: Int? = nil, snapshotBytes: Int? = nil
+    ) {
         self.partition = partition
         self.from = from
         self.to = to
         self.stage = stage
+        self.leader = leader
+        self.lagEntries = lagEntries
+        self.snapshotBytes = snapshotBytes
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case partition
+        case from
+        case to
+        case stage
+        case leader
+        case lagEntries = "lag_entries"
+        case snapshotBytes = "snapshot_bytes"
     }
 }
 

@@ -17,8 +17,7 @@ enum ClusterFormer {
         var generator = SystemRandomNumberGenerator()
         let node = NodeID(high: generator.next(), low: generator.next())
         let cluster = ClusterID(high: generator.next(), low: generator.next())
-        let founder = MemberProfile(
-            node: node, name: configuration.node.name, zone: configuration.node.zone)
+        let founder = configuration.profile(of: node)
         let formation = ClusterFormation(
             cluster: cluster, name: configuration.cluster.name,
             partitionCount: UInt32(configuration.cluster.partitions),
@@ -60,5 +59,14 @@ enum ClusterFormer {
         log.append(items) {}
         // Returns when everything that was appended is on disk.
         log.close()
+    }
+}
+
+extension NodeConfiguration {
+    /// What the node says of itself to group 0.
+    func profile(of node: NodeID) -> MemberProfile {
+        MemberProfile(
+            node: node, name: self.node.name, zone: self.node.zone, weight: self.node.weight,
+            featureMax: FeatureLevel.supported)
     }
 }

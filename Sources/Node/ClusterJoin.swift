@@ -11,6 +11,8 @@ struct ClusterJoin: Sendable {
     let request: JoinRequest
     let loop: any EventLoop
     let logger: Logger
+    /// Told why a seed that answers does not admit this node.
+    let onRefusal: @Sendable (String) -> Void
 
     /// Returns once group 0 has committed this node as a member. Asking again after a crash gets the same answer.
     func run() async throws -> JoinAnswer {
@@ -24,6 +26,9 @@ struct ClusterJoin: Sendable {
                     ).get()
                     if case .joined(let answer) = reply.answer { return answer }
                     log("a seed did not admit this node", seed, "\(reply.answer)", attempt)
+                } catch PeerCallFailure.refused(let refusal) where refusal != .notInCluster {
+                    onRefusal("the seed \(seed) refuses this node: \(refusal.reason)")
+                    log("a seed refuses this node", seed, refusal.reason, refusedLoudlyFrom)
                 } catch let failure as PeerCallFailure {
                     log("a seed did not answer", seed, failure.description, attempt)
                 }
@@ -33,8 +38,11 @@ struct ClusterJoin: Sendable {
         }
     }
 
+    /// Attempts after which silence is worth a warning; a refusal is at once.
+    private let refusedLoudlyFrom = 5
+
     private func log(_ message: Logger.Message, _ seed: PeerAddress, _ reason: String, _ attempt: Int) {
-        let level: Logger.Level = attempt < 5 ? .debug : .warning
+        let level: Logger.Level = attempt < refusedLoudlyFrom ? .debug : .warning
         logger.log(level: level, message, metadata: ["join.seed": "\(seed)", "join.reason": "\(reason)"])
     }
 }

@@ -31,7 +31,7 @@ struct Forwarder: Sendable {
         switch request {
         case .join(let join): shard.post(.join(join, answer: answer))
         case .metadata(let command): shard.post(.metadataCommand(command, answer: answer))
-        case .fullSync: answer(.refused("not for group 0"))
+        case .fullSync, .transfer: answer(.refused("not for group 0"))
         }
     }
 }

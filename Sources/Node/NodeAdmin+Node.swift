@@ -2,11 +2,13 @@ import Admin
 import Consensus
 import Foundation
 import Gateway
+import Membership
 import NIOConcurrencyHelpers
 import NIOCore
 import NodeConfig
 import Observability
 import PeerTransport
+import RocksStorage
 import Storage
 import Vocabulary
 import Wire
@@ -28,7 +30,10 @@ extension NodeAdmin {
                 rates.delivered.sample(metrics.delivered.value, at: now)
                 rates.committed.sample(metrics.commits.value, at: now)
             }
-            joined?.life.keepState()
+            if let parts = joined {
+                parts.life.keepState()
+                if parts.state.service == .left { await parts.gossip.leave() }
+            }
             try await Task.sleep(for: .seconds(1))
         }
     }
@@ -62,17 +67,20 @@ extension NodeAdmin {
             ],
             walBytes: UInt64(statistics.totalBytes),
             storeBytes: directoryBytes(parts.configuration.dataDirectory + "/state"),
-            queues: [
-                "wal_bytes": NodeView.Queue(
-                    depth: parts.log.queuedBytes, limit: parts.configuration.limits.proposalBytesMax),
-                "proposals": NodeView.Queue(
-                    depth: total(\.proposalsWaiting), limit: parts.configuration.limits.proposalsMax),
-                "log_entries": NodeView.Queue(depth: total(\.logEntries), limit: 200_000 * reports.count),
-                "peer_bytes": NodeView.Queue(
-                    depth: parts.ports.transport.queuedBytes().values.max() ?? 0,
-                    limit: parts.configuration.limits.peerQueueBytesMax),
-            ],
-            progress: progress(parts, reports))
+            queues: queues(parts, reports), progress: progress(parts, reports))
+    }
+
+    private func queues(_ parts: NodeParts, _ reports: [ShardReport]) -> [String: NodeView.Queue] {
+        func total(_ value: (ShardReport) -> Int) -> Int { reports.reduce(0) { $0 + value($1) } }
+        let limits = parts.configuration.limits
+        return [
+            "wal_bytes": NodeView.Queue(depth: parts.log.queuedBytes, limit: limits.proposalBytesMax),
+            "proposals": NodeView.Queue(depth: total(\.proposalsWaiting), limit: limits.proposalsMax),
+            "log_entries": NodeView.Queue(depth: total(\.logEntries), limit: 200_000 * reports.count),
+            "peer_bytes": NodeView.Queue(
+                depth: parts.ports.transport.queuedBytes().values.max() ?? 0, limit: limits.peerQueueBytesMax
+            ),
+        ]
     }
 
     private func currentRates() -> [String: Double] {
@@ -126,8 +134,38 @@ extension NodeAdmin {
         metrics.walBytes.set(Int(statistics.totalBytes))
         metrics.uptimeSeconds.set(Int(clock.tick().raw / 1_000))
         metrics.residentBytes.set(residentBytes())
-        metrics.queueDepths.set("wal_bytes", UInt64(parts.log.queuedBytes))
+        metrics.storeBytes.set(Int(directoryBytes(parts.configuration.dataDirectory + "/state")))
+        metrics.storeMemoryBytes.set(Int(parts.store.memoryBytes))
+        if let free = freeBytes(parts.configuration.dataDirectory) { metrics.diskFreeBytes.set(free) }
+        for (name, queue) in queues(parts, reports) {
+            metrics.queueDepths.set(name, UInt64(queue.depth))
+            metrics.queueLimits.set(name, UInt64(queue.limit))
+        }
+        setGossip(parts.gossip.counters)
         return metrics.text
+    }
+
+    private func setGossip(_ counters: MembershipCounters) {
+        let machine = counters.machine
+        let totals: [(String, UInt64)] = [
+            ("probes", machine.probes), ("probe_failures", machine.probeFailures),
+            ("indirect_probes", machine.indirectProbes), ("suspicions", machine.suspicions),
+            ("false_alarms", machine.falseAlarms), ("false_deaths", machine.falseDeaths),
+            ("deaths", machine.deaths), ("refutations", machine.refutations),
+            ("datagrams_sent", counters.socket.datagramsSent),
+            ("datagrams_received", counters.socket.datagramsReceived),
+            ("dropped_other_cluster", counters.socket.otherClusters),
+            ("dropped_bad_seal", counters.socket.badSeals), ("dropped_malformed", counters.socket.malformed),
+        ]
+        for (event, count) in totals { metrics.gossip.set(event, count) }
+        metrics.suspicions.set(machine.suspicions)
+        metrics.falseAlarms.set(machine.falseAlarms)
+        metrics.localHealth.set(counters.localHealthMultiplier)
+    }
+
+    private func freeBytes(_ path: String) -> Int? {
+        let attributes = try? FileManager.default.attributesOfFileSystem(forPath: path)
+        return (attributes?[.systemFreeSize] as? NSNumber)?.intValue
     }
 
     /// The second field of `/proc/self/statm`, in pages.

@@ -20,6 +20,8 @@ final class NodeAdmin: AdminSource {
     let rates = NIOLockedValueBox(RateMeters())
     /// The log and the state are being read: whether this process can work at all is not known yet.
     let isOpening = NIOLockedValueBox(false)
+    /// Why no seed has admitted this node so far.
+    let joinProblem = NIOLockedValueBox<String?>(nil)
 
     init(
         name: String, logger: Logger, metrics: NodeMetrics, clock: NodeClock,
@@ -49,7 +51,9 @@ final class NodeAdmin: AdminSource {
     }
 
     func readiness() async -> HealthView {
-        HealthView(reasons: joined?.readiness.reasons() ?? ["joining the cluster"])
+        HealthView(
+            reasons: joined?.readiness.reasons() ?? ["joining the cluster"]
+                + [joinProblem.withLockedValue { $0 }].compactMap(\.self))
     }
 
     func cluster(committed: Bool) async throws(AdminRefusal) -> ClusterView {
@@ -67,11 +71,17 @@ final class NodeAdmin: AdminSource {
             replicationFactor: metadata.replicationFactor, partitionCount: metadata.partitionCount,
             featureLevel: Int(metadata.featureLevel), answeredBy: parts.node.description,
             underReplicated: metadata.underReplicated(alive: alive).count,
-            unavailable: metadata.unavailable(alive: alive).count, moves: moves(metadata),
+            unavailable: metadata.unavailable(alive: alive).count, moves: await moves(metadata, parts),
             members: metadata.membersByNumber.map { member in
                 view(
                     member, isSelf: member.node == parts.node, gossip: gossip[member.node],
                     leaders: leaders[member.node] ?? 0, replicas: replicas[member.node] ?? 0)
+            },
+            losses: metadata.losses.map { event in
+                LossView(
+                    partition: event.group.partition.map { Int($0.raw) }, epoch: event.epoch.raw,
+                    survivor: event.survivor.node.description, lastTerm: event.lastTerm.raw,
+                    lastIndex: event.lastIndex.raw)
             })
     }
 
@@ -88,13 +98,22 @@ final class NodeAdmin: AdminSource {
         }
     }
 
-    private func moves(_ metadata: ClusterMetadata) -> [MoveView] {
-        metadata.partitions.enumerated().compactMap { index, assignment in
-            assignment.move.map { move in
-                MoveView(
-                    partition: index, from: assignment.nodes.map(\.description),
-                    to: move.target.map(\.node.description), stage: move.stage.name)
+    private func moves(_ metadata: ClusterMetadata, _ parts: NodeParts) async -> [MoveView] {
+        guard metadata.partitions.contains(where: { $0.move != nil }) else { return [] }
+        let reports = await replicaReports(parts)
+        return metadata.partitions.enumerated().compactMap { index, assignment in
+            guard let move = assignment.move else { return nil }
+            let group = GroupID(PartitionID(UInt32(index)))
+            let report = reports[group].flatMap { $0.status.isLeader ? $0 : nil }
+            let lag = report.map { report in
+                let incoming = report.status.progress.filter { assignment.incoming.contains($0.replica) }
+                return incoming.map { report.status.lastIndex.distance(after: $0.matched) }.max() ?? 0
             }
+            return MoveView(
+                partition: index, from: assignment.nodes.map(\.description),
+                to: move.target.map(\.node.description), stage: move.stage.name,
+                leader: parts.ports.leaders.leader(of: group)?.description, lagEntries: lag,
+                snapshotBytes: report?.snapshotBytes)
         }
     }
 

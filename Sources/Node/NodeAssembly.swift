@@ -21,7 +21,7 @@ import Wire
 final class NodeAssembly: Sendable {
     private let configuration: NodeConfiguration
     private let secrets: NodeSecrets
-    private let keys: GossipKeyRing
+    private let keys: NIOLockedValueBox<GossipKeyRing>
     private let directory: DataDirectory
     private let logger: Logger
     private let group: MultiThreadedEventLoopGroup
@@ -31,6 +31,11 @@ final class NodeAssembly: Sendable {
     private let metrics = NodeMetrics()
     private let admin: NodeAdmin
     private let parts = NIOLockedValueBox<NodeParts?>(nil)
+    /// What ends this node from within.
+    /// What `martlet recover apply` has done in this data directory.
+    private let recoveries: RecoveryRecord
+    private let failures: AsyncStream<NodeFailure>
+    private let failureSink: AsyncStream<NodeFailure>.Continuation
 
     init(configuration: NodeConfiguration, logger: Logger) throws {
         self.configuration = configuration
@@ -44,7 +49,9 @@ final class NodeAssembly: Sendable {
         guard let ring = try NodeProcess.gossipKeys(secrets) else {
             throw NodeFailure.badGossipKey("it is needed: every node of a cluster has the same key")
         }
-        keys = ring
+        keys = NIOLockedValueBox(ring)
+        recoveries = try RecoveryRecord.read(directory: configuration.dataDirectory)
+        (failures, failureSink) = AsyncStream.makeStream()
         let threads = configuration.shards ?? System.coreCount
         group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, threads))
         loops = Array(group.makeIterator())
@@ -66,6 +73,7 @@ final class NodeAssembly: Sendable {
                 try await self.start()
                 try await self.admin.sampleRates()
             }
+            tasks.addTask { for await failure in self.failures { throw failure } }
             // Whatever ends first ends the node.
             try await tasks.next()
             tasks.cancelAll()
@@ -86,9 +94,15 @@ final class NodeAssembly: Sendable {
         let transport = PeerTransport(
             identity: PeerIdentity(
                 cluster: identity.cluster ?? .none, node: node, bootEpoch: identity.bootEpoch,
-                bootNonce: generator.next(), key: keys.first.bytes),
+                bootNonce: generator.next(), keys: keys.withLockedValue { $0.keys.map(\.bytes) }),
             group: group, outboxBytesMax: configuration.limits.peerQueueBytesMax, logger: logger)
-        if identity.cluster == nil { try await join(&identity, node: node, transport: transport) }
+        if identity.cluster == nil {
+            try await join(&identity, node: node, transport: transport)
+        } else {
+            try await IdentityCheck(
+                transport: transport, seeds: seeds, loop: loops[0], logger: logger
+            ).run()
+        }
         guard let cluster = identity.cluster else { throw NodeFailure.noCluster(directory.path) }
         transport.setCluster(cluster)
         logger.info(
@@ -128,15 +142,20 @@ final class NodeAssembly: Sendable {
         guard !configuration.seeds.isEmpty else { throw NodeFailure.noCluster(directory.path) }
         logger.info("joining", metadata: ["join.seeds": "\(configuration.seeds.map(\.description))"])
         let request = JoinRequest(
-            node: node, name: configuration.node.name, zone: configuration.node.zone ?? "")
-        let seeds = configuration.seeds.map { PeerAddress(host: $0.host, port: $0.port) }
+            node: node, name: configuration.node.name, zone: configuration.node.zone ?? "",
+            weight: configuration.node.weight)
         let answer = try await ClusterJoin(
-            transport: transport, seeds: seeds, request: request, loop: loops[0], logger: logger
+            transport: transport, seeds: seeds, request: request, loop: loops[0], logger: logger,
+            onRefusal: { [admin] reason in admin.joinProblem.withLockedValue { $0 = reason } }
         ).run()
         identity.clusterID = answer.cluster.description
         identity.number = answer.number
         identity.metadataReplica = answer.metadataReplica.raw
         try directory.write(identity)
+    }
+
+    private var seeds: [PeerAddress] {
+        configuration.seeds.map { PeerAddress(host: $0.host, port: $0.port) }
     }
 
     // MARK: Parts
@@ -154,6 +173,8 @@ final class NodeAssembly: Sendable {
             node: node, transport: transport, sessions: SessionHub(bootEpoch: identity.bootEpoch),
             clock: clock, metrics: metrics)
         let roster = MemberRoster(node: node, clock: clock)
+        let handover = PartitionHandover(
+            ports: ports, state: state, roster: roster, transport: transport, loop: loops[0])
         let shards = makeShards(ports: ports, store: store, log: log, roster: roster)
         let routers = loops.enumerated().map { index, loop in
             LoopRouter(loop: loop, index: index, ports: ports, limits: configuration.limits)
@@ -165,9 +186,10 @@ final class NodeAssembly: Sendable {
         let keeper = SessionKeeper(ports: ports, state: state, loop: loops[0], router: routers[0])
         ports.onLeaderChange { keeper.leaderChanged(of: $0) }
         try await restore(shards, recovered, buried, identity: identity, state: state, ports: ports)
+        if state.metadata.members[node]?.state == .left { throw NodeFailure.removed }
         let gossip = try await startPeers(
             identity, node: node, cluster: cluster, transport: transport, ports: ports, state: state,
-            roster: roster, keeper: keeper)
+            roster: roster, keeper: keeper, handover: handover)
         let readiness = Readiness(node: node, state: state, ports: ports)
         let dispatcher = NodeDispatcher(
             ports: ports, state: state, routers: zip(loops, routers).map { ($0, $1) }, keeper: keeper,
@@ -185,6 +207,7 @@ final class NodeAssembly: Sendable {
             node: node, state: state, ports: ports, clock: clock, limits: configuration.limits,
             gateway: gateway,
             forwarder: Forwarder(ports: ports, roster: roster, transport: transport, loop: loops[0]),
+            handover: handover, profile: configuration.profile(of: node), expelled: recoveries.lostNodes,
             alive: { roster.alive() })
         for shard in shards { try await shard.loop.submit { shard.assumeIsolated { $0.start() } }.get() }
         keeper.start()
@@ -199,7 +222,15 @@ final class NodeAssembly: Sendable {
         cluster: ClusterID, node: NodeID
     ) throws -> (WriteAheadLog, [GroupID: RecoveredReplica], [GroupID: Set<ReplicaID>]) {
         do {
-            let opened = try WriteAheadLog.open(directory: directory.walPath, cluster: cluster, node: node)
+            var options = WriteAheadLog.Options()
+            options.onBatch = { [metrics] bytes, items, microseconds in
+                metrics.fsync.observe(microseconds)
+                metrics.walBatchBytes.observe(UInt64(bytes))
+                metrics.walBatchItems.observe(UInt64(items))
+                metrics.walBytesWritten.add(bytes)
+            }
+            let opened = try WriteAheadLog.open(
+                directory: directory.walPath, cluster: cluster, node: node, options: options)
             return (opened.log, opened.recovered, opened.buried)
         } catch let corruption as StorageCorruption {
             throw NodeFailure.storageCorrupt("\(corruption)")
@@ -234,7 +265,10 @@ final class NodeAssembly: Sendable {
                     limits: configuration.limits, logger: logger, clock: clock, metrics: metrics,
                     coordinator: Coordinator(
                         replaceAfterMilliseconds: configuration.thresholds.replaceAfterMilliseconds),
-                    liveness: { roster.liveness() }, raftSettings: RaftSettings(), seed: generator.next()))
+                    liveness: { roster.liveness() }, raftSettings: RaftSettings(), seed: generator.next(),
+                    moveBytesPerSecond: configuration.thresholds.moveBytesPerSecond
+                        / UInt64(loops.count),
+                    recovered: recoveries.events))
         }
     }
 
@@ -287,7 +321,8 @@ final class NodeAssembly: Sendable {
 
     private func startPeers(
         _ identity: NodeIdentity, node: NodeID, cluster: ClusterID, transport: PeerTransport,
-        ports: NodePorts, state: NodeState, roster: MemberRoster, keeper: SessionKeeper
+        ports: NodePorts, state: NodeState, roster: MemberRoster, keeper: SessionKeeper,
+        handover: PartitionHandover
     ) async throws -> MembershipShell {
         let own = MemberRecord(
             node: node, name: configuration.node.name, number: identity.number ?? 0, status: .alive,
@@ -297,9 +332,11 @@ final class NodeAssembly: Sendable {
                 admin: "\(configuration.advertise.admin)"),
             version: SoftwareVersion.text, zone: configuration.node.zone ?? "")
         let loop = loops[loops.count - 1]
+        let fence = Fence(clock: clock) { [failureSink] in _ = failureSink.yield($0) }
         let gossip = MembershipShell(
             own: own, seeds: configuration.seeds.map(\.description), on: loop,
             exchangeTransport: exchange(over: transport, on: loop), logger: logger,
+            onSuperseded: { fence.superseded() },
             onChange: { record, was in
                 roster.changed(record)
                 if record.status.isPresent, let address = PeerAddress(record.addresses.peer) {
@@ -311,7 +348,7 @@ final class NodeAssembly: Sendable {
             })
         roster.attach { gossip.members }
         let links = NodeLinks(
-            ports: ports, state: state, logger: logger,
+            ports: ports, state: state, logger: logger, handover: handover, fence: fence,
             gossip: { bytes, answer in gossip.handleExchange(bytes, answer: answer) },
             forward: Forwarder(ports: ports, roster: roster, transport: transport, loop: loop).take,
             linkIsBack: { keeper.refreshAll() })
@@ -321,11 +358,27 @@ final class NodeAssembly: Sendable {
                 host: configuration.listen.peer.host, port: configuration.listen.peer.port)
             try await gossip.start(
                 host: configuration.listen.peer.host, port: configuration.listen.peer.port,
-                sealer: GossipSealer(cluster: cluster, keyRing: keys))
+                sealer: GossipSealer(cluster: cluster, keyRing: keys.withLockedValue { $0 }))
         } catch {
             throw NodeFailure.cannotListen("cannot listen on \(configuration.listen.peer): \(error)")
         }
         return gossip
+    }
+
+    /// Reads the gossip key file again and uses what it holds now. Open links stay; a bad file changes nothing.
+    func reloadKeys() async {
+        do {
+            guard let ring = try NodeProcess.gossipKeys(try configuration.secrets()) else { return }
+            keys.withLockedValue { $0 = ring }
+            if let parts = parts.withLockedValue({ $0 }) {
+                parts.ports.transport.setKeys(ring.keys.map(\.bytes))
+                await parts.gossip.rekey(
+                    GossipSealer(cluster: parts.ports.transport.identity.cluster, keyRing: ring))
+            }
+            logger.notice("gossip keys reloaded", metadata: ["gossip.keys": "\(ring.keys.count)"])
+        } catch {
+            logger.error("gossip keys stay as they are", metadata: ["error": "\(error)"])
+        }
     }
 
     // MARK: End

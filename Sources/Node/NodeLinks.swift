@@ -15,12 +15,14 @@ final class NodeLinks: PeerTransportDelegate {
     /// Sessions of this node may have to register again with leaders behind the link.
     private let linkIsBack: @Sendable () -> Void
     private let forward: @Sendable (ControlRequest, @escaping @Sendable (ControlAnswer) -> Void) -> Void
+    private let handover: PartitionHandover
+    private let fence: Fence
 
     /// - Parameters:
     ///   - gossip: answers a full sync.
     ///   - forward: takes a question for group 0 to its leader when that is another node.
     init(
-        ports: NodePorts, state: NodeState, logger: Logger,
+        ports: NodePorts, state: NodeState, logger: Logger, handover: PartitionHandover, fence: Fence,
         gossip: @escaping @Sendable ([UInt8], @escaping @Sendable ([UInt8]?) -> Void) -> Void,
         forward: @escaping @Sendable (ControlRequest, @escaping @Sendable (ControlAnswer) -> Void) -> Void,
         linkIsBack: @escaping @Sendable () -> Void
@@ -29,6 +31,8 @@ final class NodeLinks: PeerTransportDelegate {
         self.ports = ports
         self.state = state
         self.logger = logger
+        self.handover = handover
+        self.fence = fence
         self.gossip = gossip
         self.forward = forward
     }
@@ -110,10 +114,18 @@ final class NodeLinks: PeerTransportDelegate {
                 answer(reply.map { .fullSync($0) } ?? .refused("not a gossip exchange for this node"))
             }
         case .join, .metadata: forward(request, answer)
+        case .transfer(let partition, let node): answer(handover.performHere(partition, to: node))
         }
     }
 
+    func refused(by node: NodeID, _ refusal: HandshakeRefusal) {
+        // The others have committed that this node has left; it may never hear of that commit itself.
+        if refusal == .removed { state.set(service: .left) }
+        fence.refused(by: node, refusal)
+    }
+
     func linkOpened(to node: NodeID) {
+        fence.admitted(by: node)
         let led = ports.ownLeaderships()
         ports.transport.send(.leading(led), to: node)
         ports.peerLost(node)

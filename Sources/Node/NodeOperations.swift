@@ -15,15 +15,18 @@ final class NodeOperations: Sendable {
     private let ports: NodePorts
     private let clock: NodeClock
     private let limits: Limits
+    private let profile: MemberProfile
+    private let expelled: [NodeID]
     private let alive: @Sendable () -> Set<NodeID>
     private let gateway: GatewayServer
     private let forwarder: Forwarder
+    private let handover: PartitionHandover
     private let draining = NIOLockedValueBox<Task<Void, Never>?>(nil)
 
     init(
         node: NodeID, state: NodeState, ports: NodePorts, clock: NodeClock, limits: Limits,
-        gateway: GatewayServer, forwarder: Forwarder,
-        alive: @escaping @Sendable () -> Set<NodeID>
+        gateway: GatewayServer, forwarder: Forwarder, handover: PartitionHandover, profile: MemberProfile,
+        expelled: [NodeID], alive: @escaping @Sendable () -> Set<NodeID>
     ) {
         self.node = node
         self.state = state
@@ -32,16 +35,31 @@ final class NodeOperations: Sendable {
         self.limits = limits
         self.gateway = gateway
         self.forwarder = forwarder
+        self.handover = handover
+        self.profile = profile
+        self.expelled = expelled
         self.alive = alive
     }
 
-    /// Called now and then: group 0 shall hold what this node does, also when a proposal was lost. A node that
-    /// drained before it stopped comes back into service this way.
+    /// Called now and then: group 0 shall hold what this node does, also when a proposal was lost, and this node
+    /// shall do what others have ordered for it. A node that drained before it stopped comes back into service this
+    /// way.
     func keepState() {
-        let committed = state.metadata.members[node]?.state
-        if state.service == .serving && committed == .draining { propose(.setMemberState(node, .up)) }
-        if state.service == .draining && committed == .up { propose(.setMemberState(node, .draining)) }
-        if committed == .left && state.service != .left { state.set(service: .left) }
+        guard let member = state.metadata.members[node] else { return }
+        for lost in expelled {
+            if let known = state.metadata.members[lost], known.state != .left { propose(.expel(lost)) }
+        }
+        var wanted = profile
+        wanted.name = member.profile.name
+        if member.profile != wanted && member.state != .left { propose(.addMember(wanted)) }
+        switch (state.service, member.state) {
+        case (_, .left): if state.service != .left { state.set(service: .left) }
+        case (.serving, .draining): propose(.setMemberState(node, .up))
+        case (.draining, .up): propose(.setMemberState(node, .draining))
+        case (.serving, .leaving), (.draining, .leaving), (.drained, .leaving): startLeaving()
+        case (.leaving, .up): serve()
+        default: break
+        }
     }
 
     private func propose(_ command: MetadataCommand) { ports.proposeMetadata(command.encoded()) }
@@ -66,14 +84,16 @@ final class NodeOperations: Sendable {
 
     func perform(_ operation: AdminOperation) async throws(AdminRefusal) {
         switch operation {
-        case .drain: startDraining()
+        case .drain:
+            if let reason = state.metadata.refusalToDrain(node, alive: alive()) { throw .refused(reason) }
+            startDraining()
         case .undrain: try await undrain()
         case .leave: try await leave(node)
         case .decommission(let id): try await leave(try member(id))
         case .replace(let id): try await replace(try member(id))
         case .transfer(let partition, let id):
-            guard let id else { return try transfer(partition, to: nil) }
-            try transfer(partition, to: try member(id))
+            guard let id else { return try await transfer(partition, to: nil) }
+            try await transfer(partition, to: try member(id))
         }
     }
 
@@ -90,11 +110,10 @@ final class NodeOperations: Sendable {
     func startDraining() {
         guard state.service == .serving || state.service == .leaving, draining.withLockedValue({ $0 }) == nil
         else { return }
-        let deadline = clock.tick() + limits.drainMilliseconds
-        if state.service == .serving {
-            state.set(service: .draining, deadline: deadline)
-            propose(.setMemberState(node, .draining))
-        }
+        let isLeaving = state.service == .leaving
+        state.set(
+            service: isLeaving ? .leaving : .draining, deadline: clock.tick() + limits.drainMilliseconds)
+        if !isLeaving { propose(.setMemberState(node, .draining)) }
         let targets = alive().subtracting([node]).sorted()
         for shard in ports.shards { shard.post(.transferLeaders(to: targets)) }
         let task = Task {
@@ -118,23 +137,35 @@ final class NodeOperations: Sendable {
     /// Returns when a drain that was started has ended.
     func drained() async { await draining.withLockedValue { $0 }?.value }
 
+    /// Takes a drain back, or a leave that has replicas here still.
     private func undrain() async throws(AdminRefusal) {
-        guard state.service == .draining || state.service == .drained else {
+        guard [.draining, .drained, .leaving].contains(state.service) else {
             throw .refused("this node is not draining")
         }
+        try await commit(.setMemberState(node, .up))
+        serve()
+    }
+
+    private func serve() {
         state.set(service: .serving)
         gateway.undrain()
         draining.withLockedValue { $0 = nil }
-        try await commit(.setMemberState(node, .up))
     }
 
     // MARK: Membership
 
-    /// Moves a member's replicas elsewhere; the coordinator makes it `left` when the last has gone.
+    /// Clients and leaderships go at once, replicas when others have them; the coordinator makes it `left` when the
+    /// last has gone.
+    private func startLeaving() {
+        let deadline = state.drainDeadline
+        state.set(service: .leaving, deadline: deadline)
+        startDraining()
+    }
+
     private func leave(_ leaving: NodeID) async throws(AdminRefusal) {
         if let reason = state.metadata.refusalToRemove(leaving, alive: alive()) { throw .refused(reason) }
         try await commit(.setMemberState(leaving, .leaving))
-        if leaving == node { state.set(service: .leaving) }
+        if leaving == node { startLeaving() }
     }
 
     private func replace(_ lost: NodeID) async throws(AdminRefusal) {
@@ -143,21 +174,14 @@ final class NodeOperations: Sendable {
         try await commit(.setMemberState(lost, .dead))
     }
 
-    private func transfer(_ number: Int, to target: NodeID?) throws(AdminRefusal) {
-        let metadata = state.metadata
-        guard number >= 0, number < metadata.partitionCount else {
+    private func transfer(_ number: Int, to target: NodeID?) async throws(AdminRefusal) {
+        guard number >= 0, number < state.metadata.partitionCount else {
             throw .notFound("there is no partition \(number)")
         }
-        let partition = PartitionID(UInt32(number))
-        let group = GroupID(partition)
-        guard ports.leaders.leader(of: group) == node else {
-            throw .refused("this node does not lead partition \(number)")
+        switch await handover.perform(PartitionID(UInt32(number)), to: target) {
+        case .committed: return
+        case .refused(let reason): throw .refused(reason)
+        default: throw .unavailable("partition \(number) has just changed its leader; try again")
         }
-        let voters = metadata.assignment(of: partition)?.nodes ?? []
-        let candidates = voters.filter { $0 != node && alive().contains($0) }
-        guard let to = target ?? candidates.first, candidates.contains(to) else {
-            throw .refused("no living voter to hand partition \(number) to")
-        }
-        ports.shard(of: group).post(.transfer(group, to: to))
     }
 }

@@ -34,7 +34,7 @@ package enum NodeProcess {
         var generator = SystemRandomNumberGenerator()
         let identity = PeerIdentity(
             cluster: .none, node: NodeID(high: generator.next(), low: generator.next()), bootEpoch: 1,
-            bootNonce: generator.next(), key: key.bytes)
+            bootNonce: generator.next(), keys: [key.bytes])
         let transport = PeerTransport(
             identity: identity, group: group, outboxBytesMax: 1 << 20, logger: Logger(label: "martlet.init"))
         for seed in configuration.seeds {
@@ -63,15 +63,20 @@ package enum NodeProcess {
         }
     }
 
-    /// Runs until SIGTERM or SIGINT: the first drains and then stops, the second stops at once.
+    /// Runs until SIGTERM or SIGINT: the first drains and then stops, the second stops at once. SIGHUP reads the
+    /// gossip keys again.
     package static func run(configuration: NodeConfiguration) async throws {
         let logger = Logger(label: "martlet")
         let assembly = try NodeAssembly(configuration: configuration, logger: logger)
-        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         let service = Task { try await assembly.run() }
         let watcher = Task {
             var count = 0
-            for await _ in signals {
+            for await signal in signals {
+                if signal == .sighup {
+                    await assembly.reloadKeys()
+                    continue
+                }
                 count += 1
                 if count == 1 {
                     logger.notice("draining; a second signal stops at once")
@@ -106,12 +111,18 @@ package enum NodeFailure: ProcessEnding {
     case storageCorrupt(String)
     case cannotListen(String)
     case directory(DataDirectoryFailure)
+    /// Another process runs with this node's identity.
+    case fenced(String)
+    /// No seed that answers takes this node.
+    case refused(String)
+    /// The cluster has let this node go for good.
+    case removed
 
     package var exit: ProcessExit {
         switch self {
         case .storageCorrupt: .storageCorrupt
         case .badGossipKey: .badConfiguration
-        case .noCluster, .clusterAnswers, .cannotListen, .directory: .failed
+        case .noCluster, .clusterAnswers, .cannotListen, .directory, .fenced, .refused, .removed: .failed
         }
     }
 
@@ -130,6 +141,18 @@ package enum NodeFailure: ProcessEnding {
             """
         case .cannotListen(let reason): reason
         case .directory(let failure): failure.description
+        case .fenced(let reason):
+            """
+            this node is fenced off: \(reason).
+            Its data directory was copied, or restored from an old copy. Only one of the two may run, and the cluster \
+            keeps the other. To add a node, start it with an empty data directory.
+            """
+        case .refused(let reason): "every seed that answers refuses this node: \(reason)"
+        case .removed:
+            """
+            this node has left the cluster for good: \(HandshakeRefusal.removed.reason).
+            To join as a new node, start with an empty data directory.
+            """
         }
     }
 }

@@ -30,7 +30,9 @@ extension NodeConfiguration {
             admin: reader.address("listen.admin") ?? HostPort(host: "127.0.0.1", port: 8412))
         self.file = file
         self.listen = listen
-        node = NodeSection(name: reader.name("node.name") ?? "node1", zone: reader.name("node.zone"))
+        node = NodeSection(
+            name: reader.name("node.name") ?? "node1", zone: reader.name("node.zone"),
+            weight: UInt32(reader.number("node.weight", in: 0...10_000) ?? 100))
         dataDirectory = reader.path("data_dir") ?? ""
         advertise = Addresses(
             client: reader.address("advertise.client") ?? listen.client,
@@ -66,6 +68,9 @@ extension NodeConfiguration.Thresholds {
         if let value = reader.number("limits.disk_full_bytes", in: bytes) { diskFullBytes = UInt64(value) }
         if let value = reader.number("limits.replace_after_ms", in: 1_000...604_800_000) {
             replaceAfterMilliseconds = UInt64(value)
+        }
+        if let value = reader.number("limits.move_bytes_per_second", in: 65_536...1 << 40) {
+            moveBytesPerSecond = UInt64(value)
         }
     }
 }

@@ -8,6 +8,8 @@ package struct NodeConfiguration: Hashable, Sendable {
         package var name: String
         /// The failure domain, for spreading replicas.
         package var zone: String?
+        /// The share of the load relative to others; 100 is ordinary, 0 holds no partition.
+        package var weight: UInt32 = 100
     }
 
     /// One address for each of the three ports.
@@ -53,6 +55,8 @@ package struct NodeConfiguration: Hashable, Sendable {
         package var diskFullBytes: UInt64 = 512 << 20
         /// Silence after which a member is given up.
         package var replaceAfterMilliseconds: UInt64 = 600_000
+        /// Bytes a second at most of the snapshots that this node sends to others.
+        package var moveBytesPerSecond: UInt64 = 64 << 20
     }
 
     /// The file it was read from; `nil` when there was none.

@@ -6,13 +6,14 @@ enum NodeConfigurationKeys {
 
     static let known: Set<String> = Set(
         [
-            "node.name", "node.zone", "data_dir", "seeds", "shards", "insecure",
+            "node.name", "node.zone", "node.weight", "data_dir", "seeds", "shards", "insecure",
             "listen.client", "listen.peer", "listen.admin",
             "advertise.client", "advertise.peer", "advertise.admin",
             "cluster.name", "cluster.replication_factor", "cluster.partitions", "cluster.gossip_key_file",
             "auth.hs256_secret_file", "auth.jwks_file", "auth.audience", "auth.issuer",
             "admin.token_file", "log.level", "log.format",
             "limits.disk_low_bytes", "limits.disk_full_bytes", "limits.replace_after_ms",
+            "limits.move_bytes_per_second",
         ] + limits.map { "limits.\($0.key)" })
 
     /// Keys that the contract names and this version cannot honour: refused, never ignored.

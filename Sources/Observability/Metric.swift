@@ -6,6 +6,8 @@ package final class Counter: Sendable {
     package init() {}
     package func add(_ amount: Int = 1) { count.wrappingAdd(UInt64(amount), ordering: .relaxed) }
     package var value: UInt64 { count.load(ordering: .relaxed) }
+    /// Overwrites: for totals that are kept elsewhere.
+    package func set(_ value: UInt64) { count.store(value, ordering: .relaxed) }
 }
 
 /// A value that goes up and down; any thread.

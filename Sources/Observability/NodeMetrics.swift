@@ -27,6 +27,9 @@ package struct NodeMetrics: Sendable {
     // Gossip.
     package let suspicions = Counter()
     package let falseAlarms = Counter()
+    /// Everything the gossip machine and its port count, by event.
+    package let gossip = LabelledCounter()
+    package let localHealth = Gauge()
 
     // Clients.
     package let connections = Gauge()
@@ -89,6 +92,9 @@ package struct NodeMetrics: Sendable {
         text.gauge("moves", "Partition moves in flight.", moves)
         text.counter("gossip_suspicions_total", "Members suspected by this node's probes.", suspicions)
         text.counter("gossip_false_alarms_total", "Suspicions that were refuted.", falseAlarms)
+        text.counters("gossip_events_total", "What gossip did, by event.", label: "event", gossip)
+        text.gauge(
+            "gossip_local_health", "How far this node stretches its gossip timeouts; 1 is well.", localHealth)
     }
 
     private func writeClients(_ text: inout PrometheusText) {

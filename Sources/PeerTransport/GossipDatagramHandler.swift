@@ -8,12 +8,12 @@ import Wire
 final class GossipDatagramHandler: ChannelInboundHandler {
     typealias InboundIn = AddressedEnvelope<ByteBuffer>
 
-    private let sealer: GossipSealer
+    private let sealer: NIOLockedValueBox<GossipSealer>
     private let counts: NIOLockedValueBox<GossipSocketCounters>
     private let receive: @Sendable (GossipDatagram, String) -> Void
 
     init(
-        sealer: GossipSealer, counts: NIOLockedValueBox<GossipSocketCounters>,
+        sealer: NIOLockedValueBox<GossipSealer>, counts: NIOLockedValueBox<GossipSocketCounters>,
         receive: @escaping @Sendable (GossipDatagram, String) -> Void
     ) {
         self.sealer = sealer
@@ -40,7 +40,7 @@ final class GossipDatagramHandler: ChannelInboundHandler {
     private func read(_ sealed: [UInt8]) -> GossipDatagram? {
         let opened: [UInt8]
         do throws(GossipSealFailure) {
-            opened = try sealer.open(sealed)
+            opened = try sealer.withLockedValue { $0 }.open(sealed)
         } catch {
             counts.withLockedValue {
                 if error == .otherCluster { $0.otherClusters += 1 } else { $0.badSeals += 1 }

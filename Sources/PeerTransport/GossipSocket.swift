@@ -11,12 +11,14 @@ import Wire
 /// datagrams are.
 package final class GossipSocket: Sendable {
     private let channel: any Channel
-    private let sealer: GossipSealer
+    private let sealer: NIOLockedValueBox<GossipSealer>
     private let addresses = GossipAddressBook()
     private let counts: NIOLockedValueBox<GossipSocketCounters>
 
-    private init(channel: any Channel, sealer: GossipSealer, counts: NIOLockedValueBox<GossipSocketCounters>)
-    {
+    private init(
+        channel: any Channel, sealer: NIOLockedValueBox<GossipSealer>,
+        counts: NIOLockedValueBox<GossipSocketCounters>
+    ) {
         self.channel = channel
         self.sealer = sealer
         self.counts = counts
@@ -28,6 +30,7 @@ package final class GossipSocket: Sendable {
         receive: @escaping @Sendable (GossipDatagram, String) -> Void
     ) async throws -> GossipSocket {
         let counts = NIOLockedValueBox(GossipSocketCounters())
+        let sealer = NIOLockedValueBox(sealer)
         let channel = try await DatagramBootstrap(group: loop)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -51,7 +54,7 @@ package final class GossipSocket: Sendable {
             counts.withLockedValue { $0.unresolved += 1 }
             return
         }
-        let sealed = sealer.seal(datagram.encoded(), nonce: randomNonce())
+        let sealed = sealer.withLockedValue { $0 }.seal(datagram.encoded(), nonce: randomNonce())
         var buffer = channel.allocator.buffer(capacity: sealed.count)
         buffer.writeBytes(sealed)
         counts.withLockedValue {
@@ -63,6 +66,9 @@ package final class GossipSocket: Sendable {
             counts.withLockedValue { $0.sendFailures += 1 }
         }
     }
+
+    /// Seals and opens with other keys from now on.
+    package func rekey(_ sealer: GossipSealer) { self.sealer.withLockedValue { $0 = sealer } }
 
     package func close() async {
         try? await channel.close().get()

@@ -21,6 +21,7 @@ final class PeerAnsweringHandler: ChannelInboundHandler {
     private let transport: PeerTransport
     private var state = State.waitingForHello
     private var timer: RepeatedTask?
+    private let pulse = LinkPulse()
 
     init(transport: PeerTransport) { self.transport = transport }
 
@@ -35,6 +36,7 @@ final class PeerAnsweringHandler: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        if case .open(let node, _) = state { transport.ended(pulse, of: node) }
         state = .closed
         timer?.cancel()
         context.fireChannelInactive()
@@ -46,6 +48,7 @@ final class PeerAnsweringHandler: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var frames = unwrapInboundIn(data)[...]
+        pulse.beat()
         while !frames.isEmpty {
             switch state {
             case .open(let node, let isMember):
@@ -84,10 +87,10 @@ final class PeerAnsweringHandler: ChannelInboundHandler {
         let own = transport.identity
         guard case .proof(let proof) = frame else { return close(context) }
         let isProven = PeerHandshake.isValid(
-            proof, role: .dialling, key: own.key, hello: hello, answering: own.node, cluster: own.cluster,
+            proof, role: .dialling, keys: own.keys, hello: hello, answering: own.node, cluster: own.cluster,
             answerChallenge: challenge)
         guard isProven else { return refuse(.badProof, context) }
-        if let refusal = transport.admit(hello) { return refuse(refusal, context) }
+        if let refusal = transport.admit(hello, pulse: pulse) { return refuse(refusal, context) }
         state = .open(hello.node, isMember: hello.cluster != .none)
         context.channel.writePeerFrame(.accepted)
         let channel = context.channel

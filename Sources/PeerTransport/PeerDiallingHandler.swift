@@ -72,7 +72,7 @@ final class PeerDiallingHandler: ChannelInboundHandler {
         }
         if let expected = hello.expected, answer.node != expected { return fail(.wrongNode, context) }
         let isProven = PeerHandshake.isValid(
-            answer.proof, role: .answering, key: identity.key, hello: hello, answering: answer.node,
+            answer.proof, role: .answering, keys: identity.keys, hello: hello, answering: answer.node,
             cluster: answer.cluster, answerChallenge: answer.challenge)
         guard isProven else { return fail(.badProof, context) }
         let ours = PeerHandshake.proof(

@@ -39,16 +39,15 @@ enum PeerHandshake {
             key: key)
     }
 
-    /// Whether `proof` is the other side's.
+    /// Whether `proof` is the other side's, under any of the keys: while keys are rotated two nodes may prove
+    /// themselves with different ones.
     static func isValid(
-        _ proof: [UInt8], role: Role, key: [UInt8], hello: Hello, answering node: NodeID, cluster: ClusterID,
-        answerChallenge: [UInt8]
+        _ proof: [UInt8], role: Role, keys: [[UInt8]], hello: Hello, answering node: NodeID,
+        cluster: ClusterID, answerChallenge: [UInt8]
     ) -> Bool {
-        HMACSHA256.isValid(
-            proof,
-            for: message(
-                role: role, hello: hello, answering: node, cluster: cluster, answerChallenge: answerChallenge),
-            key: key)
+        let message = message(
+            role: role, hello: hello, answering: node, cluster: cluster, answerChallenge: answerChallenge)
+        return keys.contains { HMACSHA256.isValid(proof, for: message, key: $0) }
     }
 
     static func freshChallenge() -> [UInt8] {

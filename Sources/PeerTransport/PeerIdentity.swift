@@ -8,16 +8,20 @@ package struct PeerIdentity: Sendable {
     package let node: NodeID
     package let bootEpoch: UInt32
     package let bootNonce: UInt64
-    /// The cluster's gossip key: both sides of a link prove that they know it.
-    package let key: [UInt8]
+    /// The cluster's gossip keys: both sides of a link prove that they know one of the other's. The first is the
+    /// one that this node proves itself with.
+    package var keys: [[UInt8]]
 
-    package init(cluster: ClusterID, node: NodeID, bootEpoch: UInt32, bootNonce: UInt64, key: [UInt8]) {
+    package init(cluster: ClusterID, node: NodeID, bootEpoch: UInt32, bootNonce: UInt64, keys: [[UInt8]]) {
+        precondition(!keys.isEmpty, "a node has at least one gossip key")
         self.cluster = cluster
         self.node = node
         self.bootEpoch = bootEpoch
         self.bootNonce = bootNonce
-        self.key = key
+        self.keys = keys
     }
+
+    var key: [UInt8] { keys[0] }
 }
 
 extension ClusterID {

@@ -182,6 +182,7 @@ extension PeerLink {
             transport.logger.warning(
                 "a peer refused the link",
                 metadata: ["peer.node": "\(node)", "peer.reason": "\(refusal.reason)"])
+            transport.delegate?.refused(by: node, refusal)
         case .frames: break
         }
     }

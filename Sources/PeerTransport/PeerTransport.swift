@@ -15,6 +15,8 @@ package protocol PeerTransportDelegate: AnyObject, Sendable {
     /// Frames sent before this moment may be lost.
     func linkOpened(to node: NodeID)
     func linkClosed(to node: NodeID)
+    /// A peer does not let this node in.
+    func refused(by node: NodeID, _ refusal: HandshakeRefusal)
     /// True for a node that the cluster's metadata calls left or dead for ever.
     func isRemoved(_ node: NodeID) -> Bool
 }
@@ -28,10 +30,17 @@ package final class PeerTransport: Sendable {
     private struct State {
         var identity: PeerIdentity
         var links: [NodeID: PeerLink] = [:]
-        var boots: [NodeID: (epoch: UInt32, nonce: UInt64)] = [:]
+        var boots: [NodeID: Boot] = [:]
         var listener: (any Channel)?
         var accepted: [ObjectIdentifier: any Channel] = [:]
         var isStopped = false
+    }
+
+    /// The newest process that was heard of with a node's identity, and its open links to this node.
+    private struct Boot {
+        var epoch: UInt32
+        var nonce: UInt64
+        var pulses: [LinkPulse] = []
     }
 
     private let state: NIOLockedValueBox<State>
@@ -57,6 +66,12 @@ package final class PeerTransport: Sendable {
     /// The node has joined: from now on links carry this cluster's id.
     package func setCluster(_ cluster: ClusterID) {
         state.withLockedValue { $0.identity.cluster = cluster }
+    }
+
+    /// Takes other gossip keys; open links stay.
+    package func setKeys(_ keys: [[UInt8]]) {
+        precondition(!keys.isEmpty, "a node has at least one gossip key")
+        state.withLockedValue { $0.identity.keys = keys }
     }
 
     /// Binds the peer port (TCP).
@@ -146,19 +161,39 @@ package final class PeerTransport: Sendable {
         for channel in accepted { channel.close(promise: nil) }
     }
 
-    /// Rule M4: of two processes with one identity the one with the higher boot epoch is kept.
-    func admit(_ hello: Hello) -> HandshakeRefusal? {
+    /// Rule M4: of two processes with one identity only one is let in. An older boot is refused for good. A newer
+    /// one is refused while the known one is still heard: that is no restart, it is a copy of the data directory.
+    func admit(_ hello: Hello, pulse: LinkPulse) -> HandshakeRefusal? {
         if delegate?.isRemoved(hello.node) == true { return .removed }
-        return state.withLockedValue { state in
+        let refusal: HandshakeRefusal? = state.withLockedValue { state in
             if hello.node == state.identity.node { return .duplicateNode }
-            guard let known = state.boots[hello.node] else {
-                state.boots[hello.node] = (hello.bootEpoch, hello.bootNonce)
+            guard var boot = state.boots[hello.node] else {
+                state.boots[hello.node] = Boot(
+                    epoch: hello.bootEpoch, nonce: hello.bootNonce, pulses: [pulse])
                 return nil
             }
-            if hello.bootEpoch < known.epoch { return .staleBoot }
-            if hello.bootEpoch == known.epoch && hello.bootNonce != known.nonce { return .duplicateNode }
-            state.boots[hello.node] = (hello.bootEpoch, hello.bootNonce)
+            if hello.bootEpoch < boot.epoch { return .staleBoot }
+            if hello.bootNonce != boot.nonce {
+                let isAlive = boot.pulses.contains { $0.isFresh }
+                if hello.bootEpoch == boot.epoch || isAlive { return .duplicateNode }
+                boot = Boot(epoch: hello.bootEpoch, nonce: hello.bootNonce)
+            }
+            boot.pulses.append(pulse)
+            state.boots[hello.node] = boot
             return nil
+        }
+        if let refusal, refusal == .duplicateNode || refusal == .staleBoot {
+            logger.critical(
+                "two processes run with one identity: a data directory was copied; the one named is refused",
+                metadata: ["peer.node": "\(hello.node)", "peer.boot_epoch": "\(hello.bootEpoch)"])
+        }
+        return refusal
+    }
+
+    /// An accepted link has closed.
+    func ended(_ pulse: LinkPulse, of node: NodeID) {
+        state.withLockedValue { state in
+            state.boots[node]?.pulses.removeAll { $0 === pulse }
         }
     }
 }

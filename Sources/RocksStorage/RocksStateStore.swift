@@ -111,6 +111,15 @@ package final class RocksStateStore: StateStore, @unchecked Sendable {
         return rocksdb_property_int(database.handle, name, &value) == 0 ? value : nil
     }
 
+    /// Memory of the tables being written, of the block cache and of the readers of files.
+    package var memoryBytes: UInt64 {
+        [
+            "rocksdb.cur-size-all-mem-tables", "rocksdb.block-cache-usage",
+            "rocksdb.estimate-table-readers-mem",
+        ]
+        .reduce(0) { $0 + (property($1) ?? 0) }
+    }
+
     /// Makes everything durable before a planned end.
     package func close() throws(StorageFailure) { try flush() }
 

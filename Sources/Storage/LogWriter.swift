@@ -114,6 +114,7 @@ final class LogWriter: @unchecked Sendable {
             state.statistics.segments = segments
             state.statistics.totalBytes = totalBytes
         }
+        options.onBatch(record.count, items, duration)
     }
 
     /// False when the log has failed meanwhile, so that nothing completes after that.

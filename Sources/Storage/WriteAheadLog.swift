@@ -20,6 +20,11 @@ package final class WriteAheadLog: LogStore {
             _ = write(STDERR_FILENO, text, text.count)
             abort()
         }
+        /// Told of every batch once it is on disk, on the log's thread: its bytes, its items, and the time of write
+        /// and sync.
+        package var onBatch: @Sendable (_ bytes: Int, _ items: Int, _ microseconds: UInt64) -> Void = {
+            _, _, _ in
+        }
         /// In place of `fdatasync` for a batch, in tests.
         var sync: @Sendable (Int32) -> Int32 = { fdatasync($0) }
 

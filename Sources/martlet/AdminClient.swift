@@ -44,7 +44,7 @@ struct AdminOptions: ParsableArguments {
         }
         guard (200..<300).contains(answer.status) else {
             throw CommandFailure(
-                answer.status == 503 ? .unavailable : .failed, "\(endpoint): \(reason(answer))")
+                answer.status == 503 ? .tryAgain : .failed, "\(endpoint): \(reason(answer))")
         }
         return answer.text
     }

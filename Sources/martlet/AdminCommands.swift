@@ -156,6 +156,20 @@ struct Replace: AsyncParsableCommand {
     func run() async throws { try await options.order("/cluster/members/\(escaped(node))/replace") }
 }
 
+struct Transfer: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Hand the leadership of a partition to another of its nodes.")
+    @OptionGroup var options: AdminOptions
+    @Argument(help: "The partition's number.")
+    var partition: Int
+    @Option(help: "Node id, name or number; the best follower when it is left out.")
+    var to: String?
+    func run() async throws {
+        let target = to.map { "?to=\(escaped($0))" } ?? ""
+        try await options.order("/cluster/partitions/\(partition)/transfer\(target)")
+    }
+}
+
 private func escaped(_ segment: String) -> String {
     segment.addingPercentEncoding(withAllowedCharacters: .alphanumerics.union(["-", "_", "."])) ?? segment
 }

@@ -194,7 +194,11 @@ func formedCluster(
             .planMove(PartitionID(0), target: [1, 2, 4].map(metadataNode), version: 1),
             .advanceMove(PartitionID(0), move: state.epoch, stage: .caughtUp),
             .finishMove(PartitionID(1), move: Epoch(4)), .abortMove(PartitionID(1), move: Epoch(4)),
-            .raiseFeatureLevel(2),
+            .raiseFeatureLevel(2), .expel(metadataNode(3)),
+            .recover(
+                LossEvent(
+                    group: GroupID(2), survivor: Replica(node: metadataNode(1), id: ReplicaID(1 << 62)),
+                    lastTerm: Term(3), lastIndex: LogIndex(4)), version: 1),
         ]
         for command in commands {
             let bytes = command.encoded()

@@ -43,6 +43,9 @@ struct GossipNetwork {
     var longestDatagram = 0
 
     private var deliveries: [Delivery] = []
+    /// Processes that stand still (SIGSTOP): what is sent to them waits.
+    private var paused: Set<Int> = []
+    private var held: [Delivery] = []
     private var nextOrder = 0
     private var chance: SeededGenerator
     private let settings: SWIMSettings
@@ -87,6 +90,16 @@ struct GossipNetwork {
 
     mutating func kill(_ index: Int) { nodes[index].machine = nil }
 
+    mutating func pause(_ index: Int) { paused.insert(index) }
+
+    /// What arrived meanwhile is there at once, before the clock of the node goes on.
+    mutating func resume(_ index: Int) {
+        paused.remove(index)
+        deliveries += held
+        held = []
+        deliver(upTo: now)
+    }
+
     /// Tells a machine something from outside and carries out its orders.
     mutating func tell(_ index: Int, _ fact: (inout SWIM, Tick) -> [SWIMDirective]) {
         guard var machine = nodes[index].machine else { return }
@@ -107,7 +120,7 @@ struct GossipNetwork {
             let step = now + 50
             deliver(upTo: step)
             now = step
-            for index in nodes.indices { tell(index) { $0.tick(now: $1) } }
+            for index in nodes.indices where !paused.contains(index) { tell(index) { $0.tick(now: $1) } }
             if done(self) { return now.since(start) }
         }
         return nil
@@ -171,6 +184,10 @@ struct GossipNetwork {
             guard
                 let index = nodes.firstIndex(where: { $0.address == delivery.to && $0.machine != nil })
             else { continue }
+            if paused.contains(index) {
+                held.append(delivery)
+                continue
+            }
             receive(delivery.content, at: index)
         }
     }

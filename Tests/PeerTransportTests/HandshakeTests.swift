@@ -87,6 +87,49 @@ struct HandshakeTests {
         }
     }
 
+    @Test func aCopyIsRefusedWhileTheOriginalIsHeard() async throws {
+        try await LinkRig.run { rig in
+            let end = try await rig.listener(1)
+            let original = try await rig.listener(2)
+            original.transport.connect(to: end.node, at: end.address)
+            #expect(await original.reports.next() == .opened(end.node))
+            let copy = await rig.call(end, from: rig.transport(2, epoch: 2, nonce: 2))
+            #expect(copy == .failure(.refused(.duplicateNode)))
+            // Once the original's links have closed the same call is a restart.
+            original.transport.stop()
+            while await rig.call(end, from: rig.transport(2, epoch: 2, nonce: 2))
+                == .failure(.refused(.duplicateNode))
+            {}
+            let older = await rig.call(end, from: rig.transport(2, epoch: 1, nonce: 1))
+            #expect(older == .failure(.refused(.staleBoot)))
+        }
+    }
+
+    /// The way of a key rotation: every pair of neighbouring steps still understands each other.
+    @Test func keysAreRotatedWithoutAGap() async throws {
+        let old = [UInt8](repeating: 1, count: 32)
+        let new = [UInt8](repeating: 2, count: 32)
+        let steps = [[old], [old, new], [new, old], [new]]
+        for (ours, theirs) in zip(steps, steps.dropFirst()) {
+            for (answering, dialling) in [(ours, theirs), (theirs, ours)] {
+                try await LinkRig.run { rig in
+                    let end = try await rig.listener(1)
+                    end.transport.setKeys(answering)
+                    let peer = rig.transport(2)
+                    peer.setKeys(dialling)
+                    #expect(await rig.call(end, from: peer) == .success(.refused("asked [1]")))
+                }
+            }
+        }
+        try await LinkRig.run { rig in
+            let end = try await rig.listener(1)
+            end.transport.setKeys([old])
+            let peer = rig.transport(2)
+            peer.setKeys([new])
+            #expect(await rig.call(end, from: peer) == .failure(.refused(.badProof)))
+        }
+    }
+
     @Test func framesBeforeTheHelloCloseTheSocket() async throws {
         try await LinkRig.run { rig in
             let end = try await rig.listener(1)

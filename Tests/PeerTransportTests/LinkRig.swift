@@ -11,6 +11,7 @@ import Wire
 enum LinkReport: Equatable, Sendable {
     case opened(NodeID)
     case closed(NodeID)
+    case refused(NodeID, HandshakeRefusal)
     case frame(PeerFrame, from: NodeID)
 }
 
@@ -63,6 +64,7 @@ final class Reports: PeerTransportDelegate {
 
     func linkOpened(to node: NodeID) { add(.opened(node)) }
     func linkClosed(to node: NodeID) { add(.closed(node)) }
+    func refused(by node: NodeID, _ refusal: HandshakeRefusal) { add(.refused(node, refusal)) }
     func isRemoved(_ node: NodeID) -> Bool { false }
 }
 
@@ -106,7 +108,7 @@ final class LinkRig: Sendable {
         let transport = PeerTransport(
             identity: PeerIdentity(
                 cluster: cluster, node: NodeID(high: 0, low: node), bootEpoch: epoch, bootNonce: nonce,
-                key: key),
+                keys: [key]),
             group: loop, outboxBytesMax: outboxBytesMax,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         transports.withLockedValue { $0.append(transport) }

@@ -183,6 +183,8 @@ struct PeerFrameTests {
                 .fanoutAcks([FanoutAck(partition: PartitionID(1), conversation: conversation, rev: Rev(2))]),
                 .push(pushes), .control(id: 1, .metadata([1, 2])), .control(id: 2, .fullSync([])),
                 .control(id: 3, .join(JoinRequest(node: node, name: "node4", zone: "a"))),
+                .control(id: 4, .transfer(PartitionID(3), to: node)),
+                .control(id: 5, .transfer(PartitionID(3), to: nil)),
                 .controlAnswer(id: 3, .committed), .controlAnswer(id: 4, .refused("no")),
                 .snapshot(
                     .begin(

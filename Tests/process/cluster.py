@@ -21,6 +21,7 @@ from checks import Failed, poll, say
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOL = ROOT / "tools" / "cluster"
+BINARY = os.environ.get("MARTLET_BINARY", str(ROOT / ".build" / "release" / "martlet"))
 
 
 class Answer:
@@ -255,3 +256,55 @@ def listening_pid(port):
                     if os.readlink(f"/proc/{pid}/fd/{name}") in inodes:
                         return int(pid)
     return None
+
+
+def martlet(*arguments, seconds=60):
+    """Runs the program to its end; the result has returncode, stdout and stderr."""
+    return subprocess.run(
+        [BINARY, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds)
+
+
+def node_file(cluster, data, number, key=None, seeds=(1, 2, 3), name=None, more=""):
+    """Writes a configuration for a node beside the cluster's own: other ports, another data directory."""
+    ports = {k: f"127.0.0.1:{cluster.base_port + 10 * number + i}" for i, k in enumerate(("client", "peer", "admin"))}
+    listen = "".join(f"  {k}: {v}\n" for k, v in ports.items())
+    peers = ", ".join(f"127.0.0.1:{cluster.base_port + 10 * n + 1}" for n in seeds)
+    path = pathlib.Path(cluster.directory) / f"extra{number}.yaml"
+    path.write_text(
+        f"node:\n  name: {name or f'node{number}'}\ndata_dir: {data}\nlisten:\n{listen}seeds: [{peers}]\n"
+        f"cluster:\n  name: local\n  partitions: 64\n  gossip_key_file: {key or f'{cluster.directory}/gossip.key'}\n"
+        f"auth:\n  hs256_secret_file: {cluster.directory}/auth.secret\n{more}")
+    return path
+
+
+class ExtraNode:
+    """A node that tools/cluster does not know of. Its output is in a file, so that nothing waits for a pipe."""
+
+    def __init__(self, configuration):
+        self.log = pathlib.Path(f"{configuration}.txt")
+        with open(self.log, "wb") as output:
+            self.process = subprocess.Popen(
+                [BINARY, "node", "--config", str(configuration)], stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+
+    @property
+    def output(self):
+        return self.log.read_text(errors="replace")
+
+    async def ended(self, seconds=30):
+        """Its exit code."""
+        async def probe():
+            return None if self.process.poll() is None else (self.process.returncode,)
+        return (await poll(f"a process that must end ends; it said {self.output[-300:]!r}", seconds, probe))[0]
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+async def run_node_copy(cluster, data, number):
+    """Starts a data directory on ports of its own and waits for its end: exit code and output."""
+    node = ExtraNode(node_file(cluster, data, number))
+    try:
+        return await node.ended(), node.output
+    finally:
+        node.kill()

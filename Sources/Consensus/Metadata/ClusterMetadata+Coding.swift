@@ -18,6 +18,7 @@ extension ClusterMetadata {
             writer.counter(member.metadataReplica)
         }
         writer.list(partitions) { writer, partition in partition.encode(into: &writer) }
+        writer.list(losses) { writer, event in event.encode(into: &writer) }
         return writer.bytes
     }
 
@@ -36,6 +37,7 @@ extension ClusterMetadata {
         partitions = try reader.list { reader throws(DecodingFailure) in
             try PartitionAssignment(from: &reader)
         }
+        losses = try reader.list { reader throws(DecodingFailure) in try LossEvent(from: &reader) }
         try reader.finish()
     }
 }

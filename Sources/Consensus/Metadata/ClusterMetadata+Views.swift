@@ -99,6 +99,13 @@ extension ClusterMetadata {
         return "partition \(first) has no quorum, and \(lost.count - 1) more like it"
     }
 
+    /// Why `node` may not drain: its clients and leaderships would have nowhere to go. A cluster of one may.
+    package func refusalToDrain(_ node: NodeID, alive: Set<NodeID>) -> String? {
+        let others = members.values.filter { $0.node != node && $0.state != .left }
+        let serving = others.filter { $0.state == .up && alive.contains($0.node) }
+        return others.isEmpty || !serving.isEmpty ? nil : "no other member is up and alive"
+    }
+
     private func hasMajority(of voters: [Replica], alive: Set<NodeID>) -> Bool {
         !voters.isEmpty && voters.filter { alive.contains($0.node) }.count > voters.count / 2
     }

@@ -21,6 +21,8 @@ package struct ClusterMetadata: Hashable, Sendable {
     /// Replica ids below this one were given out; a state that has not given an id out is older than that replica.
     package internal(set) var nextReplica: ReplicaID = ReplicaID(1)
     var nextNumber: UInt32 = 1
+    /// Groups that lost their quorum and went on from one survivor, oldest first.
+    package internal(set) var losses: [LossEvent] = []
 
     package init() {}
 
@@ -60,6 +62,8 @@ package struct ClusterMetadata: Hashable, Sendable {
         case .raiseFeatureLevel(let level):
             featureLevel = max(featureLevel, level)
             return nil
+        case .expel(let node): return expel(node)
+        case .recover(let event, let version): return recover(event, version: version)
         }
     }
 

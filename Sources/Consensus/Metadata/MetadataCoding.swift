@@ -42,6 +42,13 @@ extension MetadataCommand {
         case .raiseFeatureLevel(let level):
             writer.u8(9)
             writer.varint(UInt64(level))
+        case .expel(let node):
+            writer.u8(150)
+            writer.identity(node)
+        case .recover(let event, let version):
+            writer.u8(151)
+            event.encode(into: &writer)
+            writer.varint(version)
         }
         return writer.bytes
     }
@@ -68,6 +75,8 @@ extension MetadataCommand {
         case 7: return .finishMove(try reader.partition(), move: try reader.counter())
         case 8: return .abortMove(try reader.partition(), move: try reader.counter())
         case 9: return .raiseFeatureLevel(try reader.varint32())
+        case 150: return .expel(try reader.identity())
+        case 151: return .recover(try LossEvent(from: &reader), version: try reader.varint())
         case let other: throw .unknown(field: "metadata command", value: UInt64(other))
         }
     }

@@ -22,6 +22,11 @@ package enum MetadataCommand: Hashable, Sendable {
     case abortMove(PartitionID, move: Epoch)
     /// Raises the feature level; never lowers it.
     case raiseFeatureLevel(UInt32)
+    /// A node that was lost is `left` at once, with whatever it held (`martlet recover`).
+    case expel(NodeID)
+    /// A group goes on from one survivor (`martlet recover`); for a partition refused unless its version is still
+    /// `version`.
+    case recover(LossEvent, version: UInt64)
 }
 
 /// What `init` decides for the life of a cluster.

@@ -24,6 +24,7 @@ package actor MembershipShell {
 
     private let exchangeTransport: GossipExchangeTransport
     private let onChange: @Sendable (MemberRecord, MemberStatus?) -> Void
+    private let onSuperseded: @Sendable () -> Void
     private let logger: Logger
     private nonisolated let view: NIOLockedValueBox<MembershipView>
 
@@ -39,17 +40,20 @@ package actor MembershipShell {
     /// - Parameters:
     ///   - own: this node, alive, in the first incarnation of its boot epoch.
     ///   - seeds: peer addresses to look for others at.
+    ///   - onSuperseded: called on the loop when another process turns out to run with this identity (rule M4).
     ///   - onChange: called on the loop for every change of another member, with its record and the status it
     ///     had before (`nil`: it is new). An equal status means that the node says something new of itself.
     package init(
         own: MemberRecord, seeds: [String], settings: SWIMSettings = SWIMSettings(), on loop: any EventLoop,
         exchangeTransport: @escaping GossipExchangeTransport, logger: Logger,
+        onSuperseded: @escaping @Sendable () -> Void,
         onChange: @escaping @Sendable (MemberRecord, MemberStatus?) -> Void
     ) {
         self.loop = loop
         executor = loop.executor
         self.exchangeTransport = exchangeTransport
         self.onChange = onChange
+        self.onSuperseded = onSuperseded
         self.logger = logger
         var random = SystemRandomNumberGenerator()
         machine = SWIM(own: own, seeds: seeds, settings: settings, seed: random.next())
@@ -74,6 +78,9 @@ package actor MembershipShell {
             self?.assumeIsolated { shell in shell.carryOut(shell.machine.tick(now: .now)) }
         }
     }
+
+    /// Seals and opens datagrams with other keys from now on.
+    package func rekey(_ sealer: GossipSealer) { socket?.rekey(sealer) }
 
     /// Says something new of this node to everybody.
     package func describe(number: UInt32? = nil, addresses: MemberAddresses? = nil) {
@@ -127,6 +134,7 @@ package actor MembershipShell {
                 logger.critical(
                     "Another process runs with this node's identity and a newer boot.",
                     metadata: ["node.peer": "\(other.addresses.peer)"])
+                onSuperseded()
             }
         }
         publish()

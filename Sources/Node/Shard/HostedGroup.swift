@@ -30,6 +30,8 @@ package struct ShardReport: Sendable {
         package var group: GroupID
         package var status: RaftStatus
         package var persisted: LogIndex
+        /// Bytes sent so far of the snapshots that are on their way from here.
+        package var snapshotBytes: Int
     }
     package var replicas: [Replica] = []
     package var conversations = 0

@@ -26,7 +26,7 @@ extension ShardActor {
             guard let status = raft.status(of: group) else { continue }
             // After a restart older states of the metadata come by again: one that has not given this replica's id
             // out yet says nothing about it.
-            if wanted[group] != status.replica && status.replica < metadata.nextReplica { remove(group) }
+            if wanted[group] != status.replica && metadata.knows(status.replica, of: group) { remove(group) }
         }
         for replica in hosted {
             if groups[replica.group] != nil || buried[replica.group]?.contains(replica.replica.id) == true {
@@ -72,6 +72,11 @@ extension ShardActor {
     private func drive(_ group: GroupID, partition: PartitionID, assignment: PartitionAssignment) {
         guard let status = raft.status(of: group), !status.isConfigurationInFlight else { return }
         let current = status.configuration
+        if let event = recovered[group], current.voters == [event.survivor], !current.isJoint,
+            assignment.voters != current.voters
+        {
+            return report(.recover(event, version: assignment.version))
+        }
         guard let move = assignment.move else {
             // What an aborted move left behind.
             if !current.learners.isEmpty && current.voters == assignment.voters {

@@ -35,7 +35,8 @@ extension ShardActor {
     /// Admits a node: a member from the commit on, whoever asks again gets the same answer.
     func admit(_ request: JoinRequest, answer: @escaping @Sendable (ControlAnswer) -> Void) {
         let profile = MemberProfile(
-            node: request.node, name: request.name, zone: request.zone.isEmpty ? nil : request.zone)
+            node: request.node, name: request.name, zone: request.zone.isEmpty ? nil : request.zone,
+            weight: request.weight, featureMax: request.featureMax)
         propose(metadata: MetadataCommand.addMember(profile).encoded()) { outcome, state in
             switch outcome {
             case .refused(let refusal): answer(.refused("\(refusal)"))

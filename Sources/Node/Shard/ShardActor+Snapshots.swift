@@ -24,7 +24,7 @@ extension ShardActor {
         let begin = SnapshotFrame.begin(
             transfer: transfer, group: order.group, from: status.replica, to: order.to.id, term: status.term,
             point: order.point)
-        let frames = [begin] + sender.nextFrames()
+        let frames = [begin] + sender.nextFrames(pace: &snapshotPace)
         snapshotsOut[transfer] = sender
         ports.transport.send(frames.map { .snapshot($0) }, to: order.to.node)
     }
@@ -47,9 +47,23 @@ extension ShardActor {
         guard var sender = snapshotsOut[transfer] else { return }
         sender.acknowledged = max(sender.acknowledged, received)
         sender.lastHeard = clock.tick()
-        let frames = sender.nextFrames()
-        snapshotsOut[transfer] = sender
+        send(from: sender)
+    }
+
+    private func send(from sender: SnapshotSender) {
+        var sender = sender
+        let frames = sender.nextFrames(pace: &snapshotPace)
+        snapshotsOut[sender.transfer] = sender
         ports.transport.send(frames.map { .snapshot($0) }, to: sender.to.node)
+    }
+
+    /// Goes on with what the pace held up.
+    func resumeSnapshots(now: Tick) {
+        guard !snapshotsOut.isEmpty else { return }
+        snapshotPace.refill(now: now)
+        for (_, sender) in snapshotsOut.sorted(by: { $0.key < $1.key }) where snapshotPace.isOpen {
+            send(from: sender)
+        }
     }
 
     private func finished(_ transfer: UInt64, installed: Bool) {

@@ -26,6 +26,10 @@ struct ShardParts {
     let liveness: @Sendable () -> [NodeID: Coordinator.Liveness]
     let raftSettings: RaftSettings
     let seed: UInt64
+    /// What snapshots of this shard may take.
+    let moveBytesPerSecond: UInt64
+    /// Groups that go on from this node's replica after their quorum was lost.
+    let recovered: [GroupID: LossEvent]
 }
 
 extension ShardActor {
@@ -103,7 +107,9 @@ extension ShardActor {
                     report.replicas.append(
                         ShardReport.Replica(
                             group: group, status: status,
-                            persisted: store.persistedApplied(group: group, generation: hosted.generation)))
+                            persisted: store.persistedApplied(group: group, generation: hosted.generation),
+                            snapshotBytes: snapshotsOut.values.filter { $0.group == group }
+                                .reduce(0) { $0 + $1.sentBytes }))
                 }
             }
             guard let leading = hosted.leading else { continue }

@@ -38,8 +38,11 @@ actor ShardActor {
     var metadata: ClusterMetadata?
     /// Present on the shard that hosts group 0.
     var metadataHost: MetadataHost?
+    /// Groups that go on from this node's replica after their quorum was lost.
+    let recovered: [GroupID: LossEvent]
     var snapshotsOut: [UInt64: SnapshotSender] = [:]
     var snapshotsIn: [GroupID: SnapshotReceiver] = [:]
+    var snapshotPace: SnapshotPace
     /// Starts at random, so that transfers of an earlier process are never taken for this one's.
     var nextTransfer: UInt64
     var reads: [UInt64: WaitingRead] = [:]
@@ -78,6 +81,9 @@ actor ShardActor {
         coordinator = parts.coordinator
         nextTransfer = parts.seed >> 20 | 1
         liveness = parts.liveness
+        recovered = parts.recovered
+        snapshotPace = SnapshotPace(
+            bytesPerSecond: parts.moveBytesPerSecond, now: parts.clock.tick())
         raft = MultiRaft(
             node: parts.ports.node, settings: parts.raftSettings,
             generator: SeededGenerator(seed: parts.seed))
@@ -135,6 +141,7 @@ actor ShardActor {
         let now = clock.tick()
         raft.tick(now: now, walAge: log.ageOfOldestUnsynced)
         tickLeaders(now: now)
+        resumeSnapshots(now: now)
         if ticks % 5 == 0 {
             driveConfigurations()
             coordinate()

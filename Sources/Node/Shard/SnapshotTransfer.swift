@@ -15,17 +15,21 @@ struct SnapshotSender {
     var acknowledged: UInt32 = 0
     var isExhausted = false
     var lastHeard: Tick
+    var sentBytes = 0
 
-    /// Chunks that may leave now; the frame that ends the transfer after the last.
-    mutating func nextFrames() -> [SnapshotFrame] {
+    /// Chunks that may leave now, as far as the pace allows; the frame that ends the transfer after the last.
+    mutating func nextFrames(pace: inout SnapshotPace) -> [SnapshotFrame] {
         var frames: [SnapshotFrame] = []
-        while !isExhausted && sent < acknowledged + Self.window {
+        while !isExhausted && sent < acknowledged + Self.window && pace.isOpen {
             let pairs = source.next(maxBytes: Self.chunkBytes)
             if pairs.isEmpty {
                 isExhausted = true
                 frames.append(.end(transfer: transfer, chunks: sent))
             } else {
                 frames.append(.chunk(transfer: transfer, number: sent, pairs: pairs))
+                let bytes = pairs.reduce(0) { $0 + $1.key.count + $1.value.count }
+                pace.spend(bytes)
+                sentBytes += bytes
                 sent += 1
             }
         }

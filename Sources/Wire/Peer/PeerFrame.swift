@@ -66,6 +66,8 @@ package enum ControlRequest: Hashable, Sendable {
     case join(JoinRequest)
     /// A command for group 0 in its own coding; the outcome is known when answered.
     case metadata([UInt8])
+    /// Hand over a partition that the asked node leads, to `to` or to the best follower.
+    case transfer(PartitionID, to: NodeID?)
 }
 
 package enum ControlAnswer: Hashable, Sendable {
@@ -80,11 +82,20 @@ package struct JoinRequest: Hashable, Sendable {
     package var node: NodeID
     package var name: String
     package var zone: String
-    /// The replica of group 0 this node already has, if it asks again.
-    package init(node: NodeID, name: String, zone: String) {
+    /// The share of the load that it asks for; 100 is ordinary.
+    package var weight: UInt32
+    /// The highest feature level its software has.
+    package var featureMax: UInt32
+
+    package init(
+        node: NodeID, name: String, zone: String, weight: UInt32 = 100,
+        featureMax: UInt32 = FeatureLevel.supported
+    ) {
         self.node = node
         self.name = name
         self.zone = zone
+        self.weight = weight
+        self.featureMax = featureMax
     }
 }
 

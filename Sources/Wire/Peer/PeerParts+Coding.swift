@@ -58,9 +58,15 @@ extension ByteWriter {
             identity(request.node)
             text(request.name)
             text(request.zone)
+            varint(UInt64(request.weight))
+            varint(UInt64(request.featureMax))
         case .metadata(let command):
             u8(2)
             blob(command)
+        case .transfer(let partition, let node):
+            u8(150)
+            varint(UInt64(partition.raw))
+            optional(node) { $0.identity($1) }
         }
     }
 
@@ -124,8 +130,11 @@ extension ByteReader {
         case 0: return .fullSync(try blob())
         case 1:
             return .join(
-                JoinRequest(node: try identity(), name: try text(max: 256), zone: try text(max: 256)))
+                JoinRequest(
+                    node: try identity(), name: try text(max: 256), zone: try text(max: 256),
+                    weight: try varint32(), featureMax: try varint32()))
         case 2: return .metadata(try blob())
+        case 150: return .transfer(PartitionID(try varint32()), to: try hint())
         case let tag: throw .unknown(field: "control request", value: UInt64(tag))
         }
     }

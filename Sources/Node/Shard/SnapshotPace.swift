@@ -1,0 +1,29 @@
+import Vocabulary
+
+/// How fast snapshots leave a shard: moves are to be slower than the traffic they run beside.
+///
+/// A bucket of at most half a second's bytes. One send may overdraw it by a chunk; the next waits until it is full
+/// enough again.
+struct SnapshotPace: Sendable {
+    let bytesPerSecond: UInt64
+    private var available: Int64
+    private var refilled: Tick
+
+    init(bytesPerSecond: UInt64, now: Tick) {
+        self.bytesPerSecond = max(1, bytesPerSecond)
+        available = Int64(self.bytesPerSecond / 2)
+        refilled = now
+    }
+
+    var isOpen: Bool { available > 0 }
+
+    mutating func refill(now: Tick) {
+        let milliseconds = now.since(refilled)
+        guard milliseconds > 0 else { return }
+        refilled = now
+        let fresh = bytesPerSecond * min(milliseconds, 500) / 1_000
+        available = min(Int64(bytesPerSecond / 2), available + Int64(fresh))
+    }
+
+    mutating func spend(_ bytes: Int) { available -= Int64(bytes) }
+}
