@@ -43,20 +43,10 @@ enum ClusterFormer {
     }
 
     private static func writeLog(_ formation: ClusterFormation, directory: DataDirectory) throws {
-        let replica = ClusterFormation.founderReplica
-        let founder = Replica(node: formation.founder.node, id: replica)
         let log = try WriteAheadLog.open(
             directory: directory.walPath, cluster: formation.cluster, node: formation.founder.node
         ).log
-        let entry = LogEntry(
-            index: LogIndex(1), term: Term(1), payload: .command(MetadataCommand.form(formation).encoded()))
-        let items: [LogItem] = [
-            .replicaCreated(
-                group: .metadata, replica: replica, configuration: Configuration(voters: [founder])),
-            .hardState(group: .metadata, replica: replica, HardState(term: Term(1), vote: replica)),
-            .entries(group: .metadata, replica: replica, [entry]),
-        ]
-        log.append(items) {}
+        log.append(formation.firstLog) {}
         // Returns when everything that was appended is on disk.
         log.close()
     }

@@ -55,6 +55,20 @@ package struct ClusterFormation: Hashable, Sendable {
         self.expectedNodes = expectedNodes
         self.founder = founder
     }
+
+    /// What the founder's log begins with: group 0 with one voter, and its first entry, committed in term 1.
+    package var firstLog: [LogItem] {
+        let replica = Self.founderReplica
+        let voter = Replica(node: founder.node, id: replica)
+        let entry = LogEntry(
+            index: LogIndex(1), term: Term(1), payload: .command(MetadataCommand.form(self).encoded()))
+        return [
+            .replicaCreated(
+                group: .metadata, replica: replica, configuration: Configuration(voters: [voter])),
+            .hardState(group: .metadata, replica: replica, HardState(term: Term(1), vote: replica)),
+            .entries(group: .metadata, replica: replica, [entry]),
+        ]
+    }
 }
 
 /// What a command came to. The same on every replica.

@@ -231,6 +231,11 @@ package struct MultiRaft: Sendable {
         slots[group].flatMap { groups[$0].log.term(at: index) }
     }
 
+    /// Which replica of the group is here, its term and its commit index: cheaper than `status`.
+    package func position(of group: GroupID) -> (replica: ReplicaID, term: Term, commit: LogIndex)? {
+        slots[group].map { (groups[$0].replica, groups[$0].term, groups[$0].commit) }
+    }
+
     /// Entries held in memory, of all groups.
     package var logEntryCount: Int { slots.values.reduce(0) { $0 + groups[$1].log.entries.count } }
 

@@ -78,7 +78,9 @@ extension ShardActor {
         guard let host = metadataHost, groups[.metadata]?.isLeader == true,
             let status = raft.status(of: .metadata)
         else { return }
-        driveMetadataGroup(host.state, status: status)
+        if case .change(let voters, let learners)? = host.state.nextMetadataStep(status: status) {
+            _ = raft.changeConfiguration(group: .metadata, to: voters, learners: learners)
+        }
         guard host.coordinatorPending.isEmpty else { return }
         let commands = coordinator.nextCommands(
             state: host.state, liveness: liveness(), now: clock.tick())
@@ -88,29 +90,6 @@ extension ShardActor {
                 break
             }
             metadataHost?.coordinatorPending.insert(position.index)
-        }
-    }
-
-    private func driveMetadataGroup(_ state: ClusterMetadata, status: RaftStatus) {
-        guard !status.isConfigurationInFlight, state.formation != nil else { return }
-        let current = status.configuration
-        let wanted = state.desiredMetadataConfiguration(current: current)
-        guard !wanted.voters.isEmpty else { return }
-        let known = Set(current.everyone)
-        let missing = wanted.everyone.filter { !known.contains($0) }
-        if !missing.isEmpty {
-            // Learner first, whatever it is to become (rule M1).
-            _ = raft.changeConfiguration(
-                group: .metadata, to: current.voters, learners: current.learners + missing)
-        } else if current.voters != wanted.voters || current.learners != wanted.learners {
-            let promoted = wanted.voters.filter { !current.voters.contains($0) }
-            let isReady = promoted.allSatisfy { replica in
-                status.matched(replica.id).map { status.lastIndex.distance(after: $0) < 100 } ?? false
-            }
-            if isReady {
-                _ = raft.changeConfiguration(
-                    group: .metadata, to: wanted.voters, learners: wanted.learners)
-            }
         }
     }
 

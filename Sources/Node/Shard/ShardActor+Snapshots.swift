@@ -16,8 +16,7 @@ extension ShardActor {
         nextTransfer += 1
         var sender = SnapshotSender(
             transfer: transfer, group: order.group, to: order.to,
-            source: store.snapshot(group: order.group, generation: hosted.generation), lastHeard: clock.tick()
-        )
+            source: store.snapshot(group: order.group, generation: hosted.generation), now: clock.tick())
         guard sender.source.applied == order.point.index else {
             return raft.snapshotSent(group: order.group, to: order.to.id, success: false)
         }
@@ -45,8 +44,7 @@ extension ShardActor {
 
     private func progressed(_ transfer: UInt64, received: UInt32) {
         guard var sender = snapshotsOut[transfer] else { return }
-        sender.acknowledged = max(sender.acknowledged, received)
-        sender.lastHeard = clock.tick()
+        sender.progressed(received, now: clock.tick())
         send(from: sender)
     }
 
@@ -109,7 +107,7 @@ extension ShardActor {
         store.removeGeneration(group: group, generation: generation)
         snapshotsIn[group] = SnapshotReceiver(
             transfer: transfer, from: node, sender: sender, generation: generation, point: point, term: term,
-            lastHeard: clock.tick())
+            now: clock.tick())
     }
 
     private func receiving(_ transfer: UInt64, from node: NodeID) -> GroupID? {

@@ -4,20 +4,20 @@ import Vocabulary
 ///
 /// A bucket of at most half a second's bytes. One send may overdraw it by a chunk; the next waits until it is full
 /// enough again.
-struct SnapshotPace: Sendable {
-    let bytesPerSecond: UInt64
+package struct SnapshotPace: Sendable {
+    package let bytesPerSecond: UInt64
     private var available: Int64
     private var refilled: Tick
 
-    init(bytesPerSecond: UInt64, now: Tick) {
+    package init(bytesPerSecond: UInt64, now: Tick) {
         self.bytesPerSecond = max(1, bytesPerSecond)
         available = Int64(self.bytesPerSecond / 2)
         refilled = now
     }
 
-    var isOpen: Bool { available > 0 }
+    package var isOpen: Bool { available > 0 }
 
-    mutating func refill(now: Tick) {
+    package mutating func refill(now: Tick) {
         let milliseconds = now.since(refilled)
         guard milliseconds > 0 else { return }
         refilled = now
@@ -25,5 +25,5 @@ struct SnapshotPace: Sendable {
         available = min(Int64(bytesPerSecond / 2), available + Int64(fresh))
     }
 
-    mutating func spend(_ bytes: Int) { available -= Int64(bytes) }
+    package mutating func spend(_ bytes: Int) { available -= Int64(bytes) }
 }
