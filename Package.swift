@@ -118,7 +118,10 @@ let package = Package(
         // Tests. The simulator sees the pure targets and the in-memory ports only.
         target(
             "SimulationKit",
-            ["Vocabulary", "Wire", "Membership", "Placement", "Consensus", "Chat", "Storage"]),
+            [
+                "Vocabulary", "Wire", "Membership", "Placement", "Consensus", "Chat", "ClientSession",
+                "Storage",
+            ]),
         .executableTarget(
             name: "martlet-simulate",
             dependencies: [

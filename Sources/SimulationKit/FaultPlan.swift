@@ -5,44 +5,73 @@ package enum FaultKind: String, CaseIterable, Sendable {
     case crashes, powerLosses = "power_losses", lostWrites = "lost_writes", tornWrites = "torn_writes"
     case partitions, oneWayPartitions = "one_way_partitions", linkBreaks = "link_breaks"
     case messagesLost = "messages_lost", messagesDuplicated = "messages_duplicated"
-    case pauses, slowDisks = "slow_disks", falseSuspicions = "false_suspicions"
-    case transfers, moves, snapshots, compactions
+    case messagesLate = "messages_late"
+    case pauses, slowDisks = "slow_disks", stalledDisks = "stalled_disks", fullDisks = "full_disks"
+    case failedSyncs = "failed_syncs", bitFlips = "bit_flips", wipes
+    case suspicions, deaths
+    case transfers, moves, abortedMoves = "aborted_moves", snapshots, compactions, restatements
+    case joins, drains, decommissions, coordinatorKills = "coordinator_kills"
 }
 
 /// Which faults one seed has, and how hard they strike: every seed draws its own mix (swarm testing).
 struct FaultPlan {
-    var nodes: Int
-    var groups: Int
-    var clients: Int
+    /// Nodes that form the cluster, and hosts on which more may join.
+    var nodes = 3
+    var hosts = 3
+    var partitions = 4
+    var replicationFactor = 3
+    var clients = 4
     /// Milliseconds between two faults, on average.
-    var meanInterval: Double
+    var meanInterval = 1_000.0
     var kinds: [FaultKind] = []
     var lossPercent = 0.0
     var duplicatePercent = 0.0
     var slowPercent = 0.0
-    /// How often, in percent, the metadata asks for a change out of turn.
+    /// How often, in percent, a change is asked for while another is in flight.
     var hastePercent = 0.0
-    /// Messages pass their codec.
-    var usesCodec: Bool
-    /// Entries that compaction leaves before the applied index.
-    var entriesKept: UInt64
+    /// Raft's messages keep their order on links; otherwise they go as datagrams do.
+    var isStreamed = true
+    /// Frames pass their codec.
+    var usesCodec = false
+    /// Entries that compaction leaves before the persisted index.
+    var entriesKept: UInt64 = 20
+    var replaceAfterMilliseconds: UInt64 = 600_000
+    var segmentBytes = 64 << 10
+    var purgeBytes = 256 << 10
+    /// Bytes of one chunk of a snapshot.
+    var chunkBytes = 4 << 10
+    /// How fast a node may send snapshots.
+    var moveBytesPerSecond: UInt64 = 1 << 20
+
+    /// Nothing fails unless a scenario says so.
+    init() {}
 
     init(_ random: inout SeededGenerator) {
-        nodes = Int.random(in: 3...5, using: &random)
-        groups = 1 << Int.random(in: 0...2, using: &random)
+        nodes = [1, 2, 3, 3, 3, 4, 5, 5, 5, 6, 7].randomElement(using: &random) ?? 3
+        hosts = nodes + Int.random(in: 0...2, using: &random)
+        partitions = 1 << Int.random(in: 0...3, using: &random)
+        replicationFactor = random.chance(percent: 85) ? 3 : [1, 2, 5].randomElement(using: &random) ?? 3
         clients = Int.random(in: 4...10, using: &random)
         meanInterval = Double.random(in: 300...3_000, using: &random)
         let candidates: [FaultKind] = [
             .crashes, .powerLosses, .partitions, .oneWayPartitions, .linkBreaks, .pauses, .slowDisks,
-            .falseSuspicions, .transfers, .moves,
+            .stalledDisks, .fullDisks, .failedSyncs, .bitFlips, .wipes, .transfers, .moves, .joins, .drains,
+            .decommissions, .coordinatorKills,
         ]
-        kinds = candidates.filter { _ in random.chance(percent: 60) }
+        kinds = candidates.filter { _ in random.chance(percent: 55) }
         if kinds.isEmpty { kinds = [.crashes] }
         if random.chance(percent: 60) { lossPercent = Double.random(in: 0...8, using: &random) }
         if random.chance(percent: 50) { duplicatePercent = Double.random(in: 0...5, using: &random) }
         if random.chance(percent: 50) { slowPercent = Double.random(in: 0...10, using: &random) }
         if random.chance(percent: 40) { hastePercent = Double.random(in: 1...30, using: &random) }
+        isStreamed = random.chance(percent: 60)
         usesCodec = random.chance(percent: 25)
         entriesKept = UInt64.random(in: 0...60, using: &random)
+        replaceAfterMilliseconds =
+            random.chance(percent: 50) ? UInt64.random(in: 4_000...20_000, using: &random) : 600_000
+        segmentBytes = (8 << 10) << Int.random(in: 0...3, using: &random)
+        purgeBytes = segmentBytes * Int.random(in: 2...8, using: &random)
+        moveBytesPerSecond = (4 << 10) << UInt64.random(in: 0...10, using: &random)
+        chunkBytes = 256 << Int.random(in: 0...6, using: &random)
     }
 }

@@ -30,26 +30,6 @@ final class InvariantChecker {
         var stateHash: UInt64
     }
 
-    /// What a replica's disk has confirmed: everything up to `start`, and the terms of the entries after it.
-    private struct DurableLog {
-        var start: LogIndex = .zero
-        var terms: [LogIndex: Term] = [:]
-        var last: LogIndex = .zero
-
-        mutating func write(_ entries: [LogEntry]) {
-            guard let first = entries.first, let end = entries.last else { return }
-            var index = first.index
-            while index <= last {
-                terms[index] = nil
-                index = index.next
-            }
-            for entry in entries { terms[entry.index] = entry.term }
-            last = end.index
-        }
-
-        func holds(_ entry: LogEntry) -> Bool { entry.index <= start || terms[entry.index] == entry.term }
-    }
-
     private(set) var violations: [String] = []
     private var leaders: [TermKey: ReplicaID] = [:]
     private var votes: [VoteKey: ReplicaID] = [:]
@@ -57,10 +37,16 @@ final class InvariantChecker {
     private var acknowledged: [ReplicaKey: LogIndex] = [:]
     private var durable: [ReplicaKey: DurableLog] = [:]
     private var created: Set<ReplicaKey> = []
+    private var observed: [ReplicaKey: (term: Term, commit: LogIndex)] = [:]
     private var committed: [GroupID: [Committed]] = [:]
+    private var configurations = ConfigurationChecker()
+    private var members = MetadataChecker()
     private(set) var model = ConversationModel()
 
     func fail(_ text: String) { violations.append(text) }
+
+    /// Group 0's state after its last committed entry.
+    var metadata: ClusterMetadata { members.state }
 
     // MARK: What replicas say
 
@@ -83,7 +69,7 @@ final class InvariantChecker {
         if let earlier = votes[key], earlier != candidate {
             fail(
                 "group \(voter.group): replica \(voter.replica) voted for \(earlier) and \(candidate) in "
-                    + "term \(term)")
+                    + "term \(term) (I8)")
         }
         votes[key] = candidate
     }
@@ -92,18 +78,38 @@ final class InvariantChecker {
     func elected(_ replica: ReplicaID, group: GroupID, term: Term, termAt: (LogIndex) -> Term?) {
         let key = TermKey(group: group, term: term)
         if let other = leaders[key], other != replica {
-            fail("group \(group): \(other) and \(replica) both lead term \(term)")
+            fail("group \(group): \(other) and \(replica) both lead term \(term) (I1)")
         }
         leaders[key] = replica
         guard let last = committed[group]?.last(where: { $0.term < term }) else { return }
         if termAt(last.entry.index) != last.entry.term {
             fail(
                 "group \(group): \(replica) leads term \(term) without the committed entry "
-                    + "\(last.entry.index) of term \(last.entry.term)")
+                    + "\(last.entry.index) of term \(last.entry.term) (I3)")
+        }
+    }
+
+    /// I5: terms and commit indices only grow.
+    func observe(_ raft: MultiRaft, groups: some Collection<GroupID>) {
+        for group in groups {
+            guard let place = raft.position(of: group) else { continue }
+            let key = ReplicaKey(group: group, replica: place.replica)
+            if let before = observed[key], before.term > place.term || before.commit > place.commit {
+                fail("group \(group): replica \(place.replica) goes back to \(place) from \(before) (I5)")
+            }
+            observed[key] = (place.term, place.commit)
         }
     }
 
     // MARK: Disks
+
+    /// A replica comes to be. One that was here already has been lost.
+    func creating(group: GroupID, replica: ReplicaID, configuration: Configuration) {
+        if created.contains(ReplicaKey(group: group, replica: replica)) {
+            fail("group \(group): replica \(replica) begins anew: its log was lost (I8)")
+        }
+        configurations.created(group, configuration)
+    }
 
     /// The log was told to write: what it replaces need not be kept.
     func persisting(_ item: LogItem) {
@@ -112,20 +118,28 @@ final class InvariantChecker {
         }
         let key = ReplicaKey(group: group, replica: replica)
         if let held = acknowledged[key], held >= first.index { acknowledged[key] = first.index.previous }
+        configurations.appended(entries, in: group)
     }
 
     func persisted(_ item: LogItem) {
         switch item {
-        case .replicaCreated(let group, let replica, _):
+        case .replicaCreated(let group, let replica, let configuration):
             created.insert(ReplicaKey(group: group, replica: replica))
+            configurations.created(group, configuration)
         case .replicaBuried(let group, let replica):
             created.remove(ReplicaKey(group: group, replica: replica))
         case .entries(let group, let replica, let entries):
             durable[ReplicaKey(group: group, replica: replica), default: DurableLog()].write(entries)
         case .snapshotApplied(let group, let replica, _, let point):
-            durable[ReplicaKey(group: group, replica: replica)] = DurableLog(
-                start: point.index, last: point.index)
+            durable[ReplicaKey(group: group, replica: replica)] = DurableLog(start: point.index)
         default: break
+        }
+    }
+
+    /// I11: nothing is dropped from the log that the state store could lose.
+    func compacted(group: GroupID, replica: ReplicaID, to index: LogIndex, persisted: LogIndex) {
+        if index > persisted {
+            fail("group \(group): replica \(replica) drops its log to \(index), \(persisted) is safe (I11)")
         }
     }
 
@@ -134,22 +148,21 @@ final class InvariantChecker {
         let key = ReplicaKey(group: recovered.group, replica: recovered.replica)
         let name = "group \(key.group): replica \(key.replica)"
         if let said = termsSaid[key], recovered.hardState.term < said {
-            fail("\(name) spoke at term \(said) and remembers \(recovered.hardState.term)")
+            fail("\(name) spoke at term \(said) and remembers \(recovered.hardState.term) (I5)")
         }
         if let held = acknowledged[key], lastIndex < held {
-            fail("\(name) acknowledged entry \(held) and holds \(lastIndex)")
+            fail("\(name) acknowledged entry \(held) and holds \(lastIndex) (I9)")
         }
-        if applied > lastIndex { fail("\(name) has applied \(applied), its log ends at \(lastIndex)") }
+        if applied > lastIndex {
+            fail("\(name) has applied \(applied), its log ends at \(lastIndex) (I10)")
+        }
         if applied < recovered.point.index {
-            fail("\(name) has applied \(applied), its log starts after \(recovered.point.index)")
+            fail("\(name) has applied \(applied), its log starts after \(recovered.point.index) (I11)")
         }
-        durable[key] = DurableLog(start: recovered.point.index, last: recovered.point.index)
+        durable[key] = DurableLog(start: recovered.point.index)
         durable[key]?.write(recovered.entries)
         created.insert(key)
-    }
-
-    func lost(group: GroupID, replica: ReplicaID) -> Bool {
-        created.contains(ReplicaKey(group: group, replica: replica))
+        observed[key] = nil
     }
 
     // MARK: Apply
@@ -162,25 +175,50 @@ final class InvariantChecker {
     ) {
         let key = ReplicaKey(group: group, replica: replica)
         if durable[key]?.holds(entry) != true {
-            fail("group \(group): replica \(replica) applies \(entry.index), which is not on its disk")
+            fail("group \(group): replica \(replica) applies \(entry.index), which is not on its disk (I10)")
         }
         let place = Int(entry.index.raw) - 1
         let known = committed[group]?.count ?? 0
         guard place < known else {
             if place > known { return fail("group \(group): \(entry.index) is applied after \(known)") }
             committed[group, default: []].append(Committed(entry: entry, term: term, stateHash: stateHash))
-            for outcome in outcomes {
-                if let text = model.committed(outcome) { fail("group \(group): \(text)") }
-            }
-            return
+            return appliedFirst(entry, group: group, outcomes: outcomes)
         }
         guard let first = committed[group]?[place] else { return }
         if first.entry != entry {
-            fail("group \(group): entry \(entry.index) is of term \(first.entry.term) and of \(entry.term)")
+            fail(
+                "group \(group): entry \(entry.index) is of term \(first.entry.term) and of \(entry.term) (I4)"
+            )
         } else if first.stateHash != stateHash {
-            fail("group \(group): the states after \(entry.index) differ")
+            fail("group \(group): the states after \(entry.index) differ (I4)")
         }
         committed[group]?[place].term = min(first.term, term)
+    }
+
+    /// G1: whoever applies an entry first knows of a majority of disks that hold it.
+    private func appliedFirst(_ entry: LogEntry, group: GroupID, outcomes: [CommandOutcome]) {
+        let isSafe = configurations.isOnQuorum(entry, in: group) { replica in
+            durable[ReplicaKey(group: group, replica: replica)]?.holds(entry) == true
+        }
+        if !isSafe {
+            fail("group \(group): \(entry.index) is committed without a majority of its voters' disks (G1)")
+        }
+        if case .configuration(let configuration) = entry.payload {
+            if let wrong = configurations.committed(configuration, at: entry.index, in: group) { fail(wrong) }
+            if let partition = group.partition,
+                let wrong = members.committed(configuration, of: partition)
+            {
+                fail(wrong)
+            }
+        }
+        for outcome in outcomes {
+            if let text = model.committed(outcome) { fail("group \(group): \(text)") }
+        }
+    }
+
+    /// Group 0's state after the entry at `index`; the first word counts, the rest is compared by hash.
+    func applied(_ state: ClusterMetadata, at index: LogIndex) {
+        if let wrong = members.applied(state, at: index) { fail(wrong) }
     }
 
     /// The hash of the state after `index`, as the first replica computed it.
@@ -191,6 +229,13 @@ final class InvariantChecker {
 
     /// Entries of the group that were applied anywhere.
     func committedCount(_ group: GroupID) -> Int { committed[group]?.count ?? 0 }
+    func appliedIndex(_ group: GroupID) -> LogIndex { LogIndex(UInt64(committedCount(group))) }
+
+    /// The last committed configuration of the group.
+    func configuration(of group: GroupID) -> Configuration? { configurations.last(of: group) }
+
+    /// False when a committed configuration could not do without this node.
+    func mayLose(_ node: NodeID) -> Bool { configurations.mayLose(node) }
 
     /// A client was told where its send stands. Returns what is wrong.
     func acknowledge(

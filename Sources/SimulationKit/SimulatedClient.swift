@@ -13,12 +13,21 @@ enum ClientAnswer {
     case sent(Seq)
     case head(Seq)
     case refused
+    /// With the host to ask, if it is known.
     case notLeader(Int?)
     /// Nothing is known: ask again with the same id.
     case interrupted
 }
 
-/// One client: one operation at a time, repeated under the same id until it is answered.
+/// Names one attempt of one client's operation.
+struct ClientTicket {
+    var client: Int
+    var attempt: Int
+    var conversation: ConversationID
+}
+
+/// One client that proposes straight to the leaders of groups: one operation at a time, repeated under the same
+/// id until it is answered. What users and their devices see is simulated elsewhere.
 struct SimulatedClient {
     struct Operation {
         var conversation: ConversationID
@@ -33,6 +42,7 @@ struct SimulatedClient {
     var operation: Operation?
     /// Counts attempts; answers to earlier ones are ignored.
     var attempt = 0
+    /// The host that it asks.
     var target: Int?
     var sends = 0
 
@@ -42,14 +52,14 @@ struct SimulatedClient {
         self.random = random
     }
 
-    static func user(_ number: Int) -> UserID { UserID(unchecked: "user\(number)") }
+    static func user(_ number: Int) -> UserID { UserID(unchecked: "log\(number)") }
 
     /// The next thing to do: mostly a send, sometimes a read.
     mutating func begin(clients: Int, model: ConversationModel) {
         let peer = SimulatedClient.user(Int.random(in: 0..<max(1, clients), using: &random))
         let conversation = ConversationID.direct(between: user, and: peer)
         let floor = model.head(conversation)
-        if random.chance(percent: 20) {
+        if random.chance(percent: 30) {
             operation = Operation(conversation: conversation, request: .readHead, floor: floor)
             return
         }

@@ -1,5 +1,6 @@
 import Chat
 import Consensus
+import Membership
 import Storage
 import Vocabulary
 import Wire
@@ -10,120 +11,167 @@ struct SimulatedReplica {
     var applied: LogIndex
     /// Of every write since the first entry.
     var stateHash: UInt64
+    var term: Term = .zero
+    var isLeader = false
+    /// The entry that opens the leader's term is applied here.
+    var isTermOpen = false
+    /// The chat side was told that this node leads.
+    var isLeading = false
     /// Clients by the log index of their proposal.
     var waiting: [LogIndex: (term: Term, ticket: ClientTicket)] = [:]
-    /// Confirmed reads whose index is not applied yet.
-    var confirmed: [(index: LogIndex, ticket: ClientTicket)] = []
 }
 
-/// Names one attempt of one client's operation.
-struct ClientTicket {
-    var client: Int
-    var attempt: Int
-    var conversation: ConversationID
+/// What the identity file of a node says; written durably in one step.
+struct SimulatedIdentity {
+    var bootEpoch: UInt32 = 0
+    var cluster: ClusterID?
+    var number: UInt32?
+    var metadataReplica: ReplicaID?
 }
 
-/// One node: the real machines around a simulated disk.
+/// A generation of a group's state that is not the current one any more.
+struct RetiredGeneration {
+    var group: GroupID
+    var generation: UInt32
+    /// The whole replica is gone, not only an older state of it.
+    var isReplicaGone = false
+    /// The log batch after which nothing refers to it.
+    var after: UInt64?
+}
+
+/// A confirmed or waiting read.
+enum SimulatedRead {
+    /// `floor`: what was applied anywhere when it came (rule Q1).
+    case client(ClientTicket, group: GroupID, floor: LogIndex)
+    /// The chat side's own.
+    case chat(group: GroupID, floor: LogIndex)
+
+    var group: GroupID {
+        switch self {
+        case .client(_, let group, _), .chat(let group, _): group
+        }
+    }
+    var floor: LogIndex {
+        switch self {
+        case .client(_, _, let floor), .chat(_, let floor): floor
+        }
+    }
+}
+
+/// One node: the machines that ship around a simulated disk and a simulated network. It lives as long as its
+/// disk: a wiped host becomes a new node.
 final class SimulatedNode {
+    enum Life { case down, up, gone }
+
     let number: Int
+    /// Where it is reached; a later node may live there.
+    let host: Int
     let id: NodeID
-    var disk: SimulatedDisk
-    let store = InMemoryStateStore()
-    var raft: MultiRaft
-    var replicas: [GroupID: SimulatedReplica] = [:]
-    /// Groups whose replica's burial is not durable yet.
-    var burying: Set<GroupID> = []
-    var reads: [UInt64: (group: GroupID, ticket: ClientTicket)] = [:]
-    var nextRead: UInt64 = 1
-    var isUp = true
-    /// Counts starts: events of an earlier life are dropped.
-    var life = 0
-    /// What arrived while the process was stopped.
-    var pausedEvents: [SimulationEvent]?
-    var syncFactor: UInt64 = 1
     /// Milliseconds that its wall clock is wrong by.
     let skew: Int64
 
-    init(number: Int, cluster: ClusterID, settings: RaftSettings, random: inout SeededGenerator) {
+    // What a crash leaves.
+    var identity = SimulatedIdentity()
+    var disk: SimulatedDisk
+    let store = InMemoryStateStore()
+    /// Its disk is known to be damaged: it must refuse to start.
+    var isDamaged = false
+
+    var life = Life.down
+    /// Counts starts: events of an earlier life are dropped.
+    var boots = 0
+    /// What arrived while the process was stopped.
+    var pausedEvents: [SimulationEvent]?
+    var syncFactor: UInt64 = 1
+    var isStalled = false
+
+    // What a process has in memory; `forget` empties it.
+    var raft: MultiRaft
+    var swim: SWIM?
+    var replicas: [GroupID: SimulatedReplica] = [:]
+    var buried: [GroupID: Set<ReplicaID>] = [:]
+    /// The applied state of group 0.
+    var metadata = ClusterMetadata()
+    var coordinatorPending: Set<LogIndex> = []
+    /// Nodes that wait for their admission, by the log index of the proposal.
+    var admissions: [LogIndex: JoinRequest] = [:]
+    var liveness: [NodeID: Coordinator.Liveness] = [:]
+    var leaders = LeaderHints()
+    /// Nodes that it dials.
+    var peers: Set<Int> = []
+    var retired: [RetiredGeneration] = []
+    /// Groups whose former replica's state is being removed.
+    var removing: Set<GroupID> = []
+    var snapshotsOut: [UInt64: SnapshotSender] = [:]
+    var snapshotsIn: [GroupID: SnapshotReceiver] = [:]
+    var snapshotPace = SnapshotPace(bytesPerSecond: 1 << 20, now: .zero)
+    var nextTransfer: UInt64 = 1
+    var reads: [UInt64: SimulatedRead] = [:]
+    /// Confirmed, but not applied that far.
+    var readsAwaitingApply: [(token: UInt64, index: LogIndex)] = []
+    var nextRead: UInt64 = 1
+    var nextCall: UInt64 = 1
+    var ticks: UInt64 = 0
+    var isFlushing = false
+    var chat = SimulatedChat()
+
+    init(
+        number: Int, host: Int, cluster: ClusterID, plan: FaultPlan, settings: RaftSettings,
+        random: inout SeededGenerator
+    ) {
         self.number = number
+        self.host = host
         id = SimulatedNode.id(of: number)
-        disk = SimulatedDisk(cluster: cluster, node: id)
+        disk = SimulatedDisk(
+            cluster: cluster, node: id, segmentBytes: plan.segmentBytes, purgeBytes: plan.purgeBytes)
         raft = MultiRaft(node: id, settings: settings, generator: random.split())
         skew = Int64.random(in: -5_000...5_000, using: &random)
     }
 
     static func id(of number: Int) -> NodeID { NodeID(high: 0, low: UInt64(number)) }
     static func number(of node: NodeID) -> Int { Int(node.raw.low) }
+    static func address(of host: Int) -> String { "h\(host):1" }
 
-    /// An earlier incarnation's state is gone for certain before the log speaks of a new one: its removal may
-    /// not have reached the disk, and would be taken for the new one's state after a crash.
-    func host(
-        _ group: GroupID, replica: ReplicaID, configuration: Configuration, checker: InvariantChecker,
-        now: Tick
-    ) {
-        removeStates(of: group)
-        do { try store.flush() } catch { checker.fail("\(error)") }
-        replicas[group] = SimulatedReplica(generation: 0, applied: .zero, stateHash: 0)
-        raft.create(group: group, replica: replica, configuration: configuration, now: now)
-    }
+    var address: String { Self.address(of: host) }
+    var isUp: Bool { life == .up }
+    var isRunning: Bool { life == .up && pausedEvents == nil }
 
-    /// The state goes when the log's word on it is durable: a crash in between must find both or neither.
-    func bury(_ group: GroupID, now: Tick) {
-        guard replicas.removeValue(forKey: group) != nil else { return }
-        raft.bury(group: group, now: now)
-        burying.insert(group)
-    }
+    /// Group 0's name for it.
+    var name: String { "node\(number)" }
 
-    func buried(_ group: GroupID) {
-        if burying.remove(group) != nil { removeStates(of: group) }
-    }
-
-    private func removeStates(of group: GroupID) {
-        for held in store.generations() where held.group == group {
-            store.removeGeneration(group: group, generation: held.generation)
-        }
-    }
-
-    /// Starts from what the disk and the state store kept.
-    func restart(
-        settings: RaftSettings, checker: InvariantChecker, now: Tick, random: inout SeededGenerator
-    ) {
-        store.crash()
-        replicas = [:]
-        reads = [:]
-        burying = []
+    /// The process is new: nothing in memory.
+    func forget(settings: RaftSettings, random: inout SeededGenerator) {
         raft = MultiRaft(node: id, settings: settings, generator: random.split())
-        isUp = true
+        swim = nil
+        replicas = [:]
+        buried = [:]
+        metadata = ClusterMetadata()
+        coordinatorPending = []
+        admissions = [:]
+        liveness = [id: Coordinator.Liveness(isAlive: true, since: .zero)]
+        leaders = LeaderHints()
+        peers = []
+        retired = []
+        removing = []
+        snapshotsOut = [:]
+        snapshotsIn = [:]
+        nextTransfer = random.next() >> 20 | 1
+        reads = [:]
+        readsAwaitingApply = []
+        ticks = 0
+        isFlushing = false
+        chat = SimulatedChat()
         syncFactor = 1
-        let fold: RecoveryFold
-        do {
-            fold = try disk.recover()
-        } catch {
-            return checker.fail("node \(number) finds its log damaged: \(error)")
-        }
-        for (group, recovered) in fold.replicas.sorted(by: { $0.key < $1.key }) {
-            let applied = store.applied(group: group, generation: recovered.generation)
-            checker.restarted(recovered, lastIndex: recovered.lastIndex, applied: applied)
-            guard checker.violations.isEmpty else { return }
-            raft.restore(recovered, applied: applied, now: now)
-            replicas[group] = SimulatedReplica(
-                generation: recovered.generation, applied: applied,
-                stateHash: checker.stateHash(group: group, at: applied))
-        }
-        for (group, generation) in store.generations() where replicas[group]?.generation != generation {
-            store.removeGeneration(group: group, generation: generation)
-        }
+        isStalled = false
     }
 
-    /// Drops what the state store has persisted from the logs.
-    func compact(kept: UInt64, checker: InvariantChecker) -> Bool {
-        do { try store.flush() } catch { checker.fail("\(error)") }
+    /// Drops what the state store has persisted from the logs (rule R2). True when something went.
+    func compact(kept: UInt64) -> Bool {
         var hasCompacted = false
         for (group, replica) in replicas.sorted(by: { $0.key < $1.key }) {
+            guard let status = raft.status(of: group) else { continue }
             let persisted = store.persistedApplied(group: group, generation: replica.generation)
-            guard persisted.raw > kept, let status = raft.status(of: group),
-                persisted.raw - kept >= status.firstIndex.raw
-            else { continue }
+            guard persisted.raw > kept, persisted.raw - kept >= status.firstIndex.raw else { continue }
             raft.compact(group: group, through: LogIndex(persisted.raw - kept))
             hasCompacted = true
         }

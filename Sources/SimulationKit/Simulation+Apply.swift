@@ -5,48 +5,64 @@ import Storage
 import Vocabulary
 import Wire
 
-extension SimulatedNode {
+extension Simulation {
     /// Applies entries as a shard does, one write per entry so that states can be compared at every index.
-    /// Returns whom to answer.
-    func apply(
-        _ entries: [LogEntry], group: GroupID, checker: InvariantChecker
-    ) -> [(ClientTicket, ClientAnswer)] {
-        guard var replica = replicas[group], let status = raft.status(of: group) else { return [] }
+    func apply(_ entries: [LogEntry], group: GroupID, on node: SimulatedNode) {
+        guard var replica = node.replicas[group], let status = node.raft.status(of: group) else { return }
+        var outcomes: [CommandOutcome] = []
         var answers: [(ClientTicket, ClientAnswer)] = []
+        let epoch = node.metadata.epoch
         for entry in entries {
             guard entry.index == replica.applied.next else {
-                checker.fail("group \(group): node \(number) applies \(entry.index) after \(replica.applied)")
-                return []
+                return checker.fail(
+                    "group \(group): node \(node.number) applies \(entry.index) after \(replica.applied)")
             }
-            let outcomes = write(entry, group: group, replica: &replica, checker: checker)
+            let results = write(entry, group: group, replica: &replica, on: node)
             checker.applied(
                 entry, group: group, replica: status.replica, term: status.term,
-                stateHash: replica.stateHash, outcomes: outcomes)
+                stateHash: replica.stateHash, outcomes: results)
+            if group == .metadata { checker.applied(node.metadata, at: entry.index) }
+            if entry.payload == .empty && replica.isLeader && entry.term == replica.term {
+                replica.isTermOpen = true
+            }
+            outcomes += results
             if let waiting = replica.waiting.removeValue(forKey: entry.index) {
                 let isOwn = waiting.term == entry.term
-                answers.append((waiting.ticket, isOwn ? Self.answer(outcomes) : .interrupted))
+                answers.append((waiting.ticket, isOwn ? Self.answer(results) : .interrupted))
             }
         }
-        raft.applied(group: group, through: replica.applied)
-        let view = store.view(group: group, generation: replica.generation)
-        for read in replica.confirmed where read.index <= replica.applied {
-            answers.append((read.ticket, .head(Self.head(read.ticket.conversation, view))))
+        node.raft.applied(group: group, through: replica.applied)
+        let wasLeading = replica.isLeading
+        node.replicas[group] = replica
+        for (ticket, answer) in answers { reply(answer, ticket) }
+        if wasLeading {
+            chatApplied(outcomes, group: group, on: node)
+        } else {
+            startLeadingIfOpen(group, on: node)
         }
-        replica.confirmed.removeAll { $0.index <= replica.applied }
-        replicas[group] = replica
-        return answers
+        if group == .metadata && node.metadata.epoch != epoch { adopt(on: node) }
+        serveApplied(on: node)
+        fingerprint = XXH64.hash(
+            [UInt8(node.number), UInt8(truncatingIfNeeded: group.raw)],
+            seed: fingerprint ^ replica.stateHash)
     }
 
     private func write(
-        _ entry: LogEntry, group: GroupID, replica: inout SimulatedReplica, checker: InvariantChecker
+        _ entry: LogEntry, group: GroupID, replica: inout SimulatedReplica, on node: SimulatedNode
     ) -> [CommandOutcome] {
         var outcomes: [CommandOutcome] = []
-        var transaction = StateTransaction(base: store.view(group: group, generation: replica.generation))
+        var transaction = StateTransaction(
+            base: node.store.view(group: group, generation: replica.generation))
         do {
             if case .command(let bytes) = entry.payload {
-                outcomes = try ChatMachine().apply(entry: bytes, at: entry.index, in: &transaction)
+                if group == .metadata {
+                    try applyMetadata(bytes, at: entry.index, on: node)
+                    transaction.set(Self.metadataKey, node.metadata.encoded())
+                } else {
+                    outcomes = try ChatMachine().apply(entry: bytes, at: entry.index, in: &transaction)
+                }
             }
-            try store.write(
+            try node.store.write(
                 transaction.changes, group: group, generation: replica.generation, applied: entry.index)
         } catch {
             checker.fail("group \(group): entry \(entry.index) cannot be applied: \(error)")
@@ -72,56 +88,104 @@ extension SimulatedNode {
         return .sent(sent.seq)
     }
 
-    static func head<View: StateView>(_ conversation: ConversationID, _ view: View) -> Seq {
-        ChatReader(view).conversation(conversation)?.head ?? .zero
+    // MARK: Leading
+
+    func changed(_ change: LeadershipChange, on node: SimulatedNode) {
+        note("\(node.number) is \(change.role.rawValue) of group \(change.group) in term \(change.term)")
+        guard var replica = node.replicas[change.group] else { return }
+        let wasLeader = replica.isLeader
+        let isNewTerm = replica.term != change.term
+        replica.isLeader = change.isLeader
+        replica.term = change.term
+        if isNewTerm || !change.isLeader { replica.isTermOpen = false }
+        node.replicas[change.group] = replica
+        if wasLeader && (!change.isLeader || isNewTerm) {
+            endLeading(change.group, on: node)
+            if change.group == .metadata { forgetProposals(on: node) }
+        }
+        guard change.isLeader, !wasLeader || isNewTerm, let status = node.raft.status(of: change.group) else {
+            return
+        }
+        checker.elected(status.replica, group: change.group, term: change.term) {
+            node.raft.entryTerm(of: change.group, at: $0)
+        }
+        if change.group == .metadata { announce(.metadata, term: change.term, on: node) }
     }
 
-    /// Leadership ended: whoever waits asks again elsewhere.
-    func interruptWaiting(_ group: GroupID) -> [(ClientTicket, ClientAnswer)] {
-        guard let waiting = replicas[group]?.waiting, !waiting.isEmpty else { return [] }
-        replicas[group]?.waiting = [:]
-        return waiting.sorted { $0.key < $1.key }.map { ($0.value.ticket, .interrupted) }
+    func startLeadingIfOpen(_ group: GroupID, on node: SimulatedNode) {
+        guard group != .metadata, let replica = node.replicas[group], replica.isLeader, replica.isTermOpen,
+            !replica.isLeading, node.metadata.partitionCount > 0
+        else { return }
+        node.replicas[group]?.isLeading = true
+        startLeading(group, term: replica.term, on: node)
+        announce(group, term: replica.term, on: node)
     }
 
-    /// Takes a client's request: proposes a send, registers a read, or says who leads.
-    func take(
-        _ request: ClientRequest, ticket: ClientTicket, group: GroupID, now: Tick
-    ) -> ClientAnswer? {
-        guard let status = raft.status(of: group) else { return .notLeader(nil) }
-        let hint = status.leader.map(Self.number)
-        switch request {
-        case .send(var command):
-            command.at = Timestamp(Int64(now.raw) + 1_700_000_000_000 + skew)
-            switch raft.propose(group: group, command: Command.encode([.sendMessage(command)])) {
-            case .success(let position):
-                replicas[group]?.waiting[position.index] = (position.term, ticket)
-                return nil
-            case .failure(.notLeader): return .notLeader(hint == number ? nil : hint)
-            case .failure: return .interrupted
+    func endLeading(_ group: GroupID, on node: SimulatedNode) {
+        node.leaders.withdraw(group, from: node.id)
+        let waiting = node.replicas[group]?.waiting ?? [:]
+        node.replicas[group]?.waiting = [:]
+        for (_, waiting) in waiting.sorted(by: { $0.key < $1.key }) { reply(.interrupted, waiting.ticket) }
+        if node.replicas[group]?.isLeading == true {
+            node.replicas[group]?.isLeading = false
+            stopLeading(group, on: node)
+        }
+    }
+
+    // MARK: Reads (rule Q1)
+
+    /// Registers a read of the chat side; `serveChatRead` comes back with the token. `nil`: not the leader.
+    func confirmRead(_ group: GroupID, on node: SimulatedNode) -> UInt64? {
+        register(.chat(group: group, floor: checker.appliedIndex(group)), on: node)
+    }
+
+    func register(_ read: SimulatedRead, on node: SimulatedNode) -> UInt64? {
+        let token = node.nextRead
+        node.nextRead += 1
+        node.reads[token] = read
+        guard node.raft.read(group: read.group, token: token, now: tick) else {
+            node.reads[token] = nil
+            return nil
+        }
+        return token
+    }
+
+    func serve(_ ready: ReadReady, on node: SimulatedNode) {
+        guard let read = node.reads[ready.token] else { return }
+        guard let index = ready.index, let replica = node.replicas[read.group] else {
+            node.reads[ready.token] = nil
+            switch read {
+            case .client(let ticket, _, _): reply(.notLeader(nil), ticket)
+            case .chat: serveChatRead(ready.token, isConfirmed: false, on: node)
             }
-        case .readHead:
-            let token = nextRead
-            nextRead += 1
-            reads[token] = (group, ticket)
-            guard raft.read(group: group, token: token, now: now) else {
-                reads[token] = nil
-                return .notLeader(hint == number ? nil : hint)
-            }
-            return nil
+            return
+        }
+        if index < read.floor {
+            return checker.fail(
+                "group \(read.group): node \(node.number) serves a read at \(index), "
+                    + "\(read.floor) was applied before it came (rule Q1)")
+        }
+        guard replica.applied >= index else {
+            node.readsAwaitingApply.append((ready.token, index))
+            return
+        }
+        node.reads[ready.token] = nil
+        switch read {
+        case .client(let ticket, let group, _):
+            let view = node.store.view(group: group, generation: replica.generation)
+            let head = ChatReader(view).conversation(ticket.conversation)?.head ?? .zero
+            reply(.head(head), ticket)
+        case .chat: serveChatRead(ready.token, isConfirmed: true, on: node)
         }
     }
 
-    /// The Raft machine's word on a read.
-    func serve(_ ready: ReadReady) -> (ClientTicket, ClientAnswer)? {
-        guard let read = reads.removeValue(forKey: ready.token), let replica = replicas[read.group] else {
-            return nil
+    private func serveApplied(on node: SimulatedNode) {
+        guard !node.readsAwaitingApply.isEmpty else { return }
+        let waiting = node.readsAwaitingApply
+        node.readsAwaitingApply = []
+        for (token, index) in waiting {
+            guard let read = node.reads[token] else { continue }
+            serve(ReadReady(token: token, group: read.group, index: index), on: node)
         }
-        guard let index = ready.index else { return (read.ticket, .notLeader(nil)) }
-        guard index <= replica.applied else {
-            replicas[read.group]?.confirmed.append((index, read.ticket))
-            return nil
-        }
-        let view = store.view(group: read.group, generation: replica.generation)
-        return (read.ticket, .head(Self.head(read.ticket.conversation, view)))
     }
 }

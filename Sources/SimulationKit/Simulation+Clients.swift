@@ -1,4 +1,5 @@
 import Chat
+import Consensus
 import Vocabulary
 import Wire
 
@@ -6,7 +7,7 @@ extension Simulation {
     private static let patience: UInt64 = 1_500_000
 
     private func group(of conversation: ConversationID) -> GroupID {
-        GroupID(PartitionID.of(conversation, count: plan.groups))
+        GroupID(PartitionID.of(conversation, count: plan.partitions))
     }
 
     /// Sends the client's operation once more, a new one if it has none.
@@ -18,21 +19,49 @@ extension Simulation {
         }
         guard let operation = clients[number].operation else { return }
         clients[number].attempt += 1
-        let target = clients[number].target ?? Int.random(in: 1...nodes.count, using: &random)
+        let target = clients[number].target ?? Int.random(in: 1...plan.hosts, using: &random)
         clients[number].target = target
         let ticket = ClientTicket(
             client: number, attempt: clients[number].attempt, conversation: operation.conversation)
         schedule(.timeout(client: number, attempt: ticket.attempt), after: Self.patience)
         // A client's link can lose its request.
         guard isEnding || !random.chance(percent: plan.lossPercent) else { return }
-        schedule(.request(operation.request, ticket, node: target), after: clientDelay())
+        schedule(.request(operation.request, ticket, host: target), after: clientDelay())
     }
 
     private func clientDelay() -> UInt64 { UInt64.random(in: 200...3_000, using: &random) }
 
     func serve(_ request: ClientRequest, _ ticket: ClientTicket, on node: SimulatedNode) {
         let group = group(of: ticket.conversation)
-        if let answer = node.take(request, ticket: ticket, group: group, now: tick) { reply(answer, ticket) }
+        if let answer = take(request, ticket, group: group, on: node) { reply(answer, ticket) }
+    }
+
+    /// Proposes a send, registers a read, or says who leads.
+    private func take(
+        _ request: ClientRequest, _ ticket: ClientTicket, group: GroupID, on node: SimulatedNode
+    ) -> ClientAnswer? {
+        let leader = node.raft.status(of: group)?.leader ?? node.leaders.leader(of: group)
+        let hint = leader == node.id ? nil : leader.map { self.node($0).host }
+        guard node.replicas[group] != nil else { return .notLeader(hint) }
+        switch request {
+        case .send(var command):
+            command.at = wallClock(of: node)
+            switch node.raft.propose(group: group, command: Command.encode([.sendMessage(command)])) {
+            case .success(let position):
+                node.replicas[group]?.waiting[position.index] = (position.term, ticket)
+                return nil
+            case .failure(.notLeader): return .notLeader(hint)
+            case .failure: return .interrupted
+            }
+        case .readHead:
+            let read = SimulatedRead.client(ticket, group: group, floor: checker.appliedIndex(group))
+            return register(read, on: node) == nil ? .notLeader(hint) : nil
+        }
+    }
+
+    /// The node's wall clock, which is wrong by a constant.
+    func wallClock(of node: SimulatedNode) -> Timestamp {
+        Timestamp(Int64(now / 1_000) + 1_700_000_000_000 + node.skew)
     }
 
     func reply(_ answer: ClientAnswer, _ ticket: ClientTicket) {

@@ -1,5 +1,7 @@
 import Chat
 import Consensus
+import Membership
+import Placement
 import Storage
 import Vocabulary
 import Wire
@@ -13,74 +15,107 @@ extension Simulation {
         reviveAll()
     }
 
-    /// Every process runs, every disk is quick, and gossip suspects nobody.
-    func reviveAll() {
-        for node in nodes {
-            node.syncFactor = 1
-            if !node.isUp { schedule(.restart(node: node.number), after: 0) }
-            if node.pausedEvents != nil { schedule(.resume(node: node.number), after: 0) }
-            for other in nodes where other.number != node.number {
-                schedule(.suspicion(node: other.number, of: node.number, false), after: 200_000)
-            }
-        }
-    }
-
-    /// L1 to L5 of the research: leaders, finished operations, equal replicas, no change stuck.
+    /// L1 to L6 of the research: leaders, finished operations, equal replicas, no change stuck, equal views.
     var isConverged: Bool {
-        guard isEnding, now > faultsEnd + Standstill.length + 500_000 else { return false }
+        guard isEnding, eventCount % 64 == 0, now > faultsEnd + Standstill.length + 500_000 else {
+            return false
+        }
         return whatIsMissing() == nil
     }
 
     func whatIsMissing() -> String? {
-        if let down = nodes.first(where: { !$0.isUp || $0.pausedEvents != nil }) {
+        let living = nodes.filter { $0.life != .gone }
+        if let down = living.first(where: { !$0.isRunning || $0.swim == nil }) {
             return "node \(down.number) is not up"
         }
         if let client = clients.first(where: { $0.operation != nil }) {
             return "client \(client.number) waits for an answer"
         }
-        if mover.isMoving { return "a replica is being moved" }
-        for group in mover.groups {
-            if let missing = whatIsMissing(group) { return "group \(group): \(missing)" }
+        if let (node, state) = obligations.min(by: { $0.key < $1.key }) {
+            return "node \(SimulatedNode.number(of: node)) is not \(state.name)"
         }
-        return nil
+        return whatIsMissingOfMembers(living)
+            ?? groups.lazy.compactMap { group in
+                self.whatIsMissing(group, living).map { "group \(group): \($0)" }
+            }.first
+            ?? whatIsMissingInChat()
     }
 
-    private func whatIsMissing(_ group: GroupID) -> String? {
-        let hosts = nodes.compactMap { node in
-            node.raft.status(of: group).map { (node: node.number, status: $0) }
+    private func whatIsMissingOfMembers(_ living: [SimulatedNode]) -> String? {
+        let metadata = checker.metadata
+        if let behind = living.first(where: { $0.metadata.epoch != metadata.epoch }) {
+            return "node \(behind.number) has metadata of epoch \(behind.metadata.epoch)"
+        }
+        for node in living where metadata.members[node.id]?.state != .up {
+            return "node \(node.number) is \(metadata.members[node.id]?.state.name ?? "no member")"
+        }
+        let present = Set(living.map(\.id))
+        for node in living {
+            let view = node.swim?.records ?? []
+            let alive = Set(view.filter { $0.status == .alive }.map(\.node))
+            let seeming = Set(view.filter { $0.status.isPresent }.map(\.node))
+            if alive != present || seeming != present {
+                return "node \(node.number) sees alive \(alive.sorted().map(SimulatedNode.number))"
+            }
+        }
+        let liveness = Dictionary(
+            uniqueKeysWithValues: present.map { ($0, Coordinator.Liveness(isAlive: true, since: .zero)) })
+        let commands = coordinator.nextCommands(state: metadata, liveness: liveness, now: tick)
+        if let next = commands.first { return "the coordinator would \(next)" }
+        if let moving = metadata.partitions.firstIndex(where: { $0.move != nil }) {
+            return "partition \(moving) is being moved: \(metadata.partitions[moving])"
+        }
+        let leaders = metadata.partitions.indices.map { index in
+            living.first { $0.raft.isLeader(of: GroupID(PartitionID(UInt32(index)))) }?.id
+        }
+        return LeaderPlacement.isUneven(leaders: leaders, eligible: present)
+            && !coordinator.leaderTransfers(state: metadata, leaders: leaders, liveness: liveness).isEmpty
+            ? "leaders are uneven" : nil
+    }
+
+    private func whatIsMissing(_ group: GroupID, _ living: [SimulatedNode]) -> String? {
+        let hosts = living.compactMap { node in
+            node.raft.status(of: group).map { (node: node, status: $0) }
         }
         let leaders = hosts.filter { $0.status.isLeader }
         guard leaders.count == 1, let leader = leaders.first?.status else {
-            return
-                "\(leaders.count) leaders of "
-                + "\(hosts.map { "\($0.node) \($0.status.role) \($0.status.term)" })"
+            return "\(leaders.count) leaders of "
+                + "\(hosts.map { "\($0.node.number) \($0.status.role) \($0.status.term)" })"
         }
         guard leader.commit == leader.lastIndex, !leader.isConfigurationInFlight else {
             return "committed \(leader.commit) of \(leader.lastIndex), \(leader.progress)"
         }
-        let voters = Configuration(voters: mover.assignments[group]?.voters ?? [])
-        guard leader.configuration == voters, hosts.count == voters.voters.count else {
-            return "\(leader.configuration) on \(hosts.map(\.node))"
+        let wanted: Configuration
+        if let partition = group.partition {
+            wanted = Configuration(voters: checker.metadata.assignment(of: partition)?.voters ?? [])
+        } else {
+            wanted = checker.metadata.desiredMetadataConfiguration(current: leader.configuration)
         }
+        guard leader.configuration == wanted,
+            Set(hosts.map { $0.node.id }) == Set(wanted.everyone.map(\.node))
+        else { return "\(leader.configuration) on \(hosts.map { $0.node.number })" }
         for host in hosts where host.status.applied != leader.commit {
-            return "node \(host.node) has applied \(host.status.applied) of \(leader.commit)"
+            return "node \(host.node.number) has applied \(host.status.applied) of \(leader.commit)"
         }
         return nil
     }
 
     /// What a reader finds on every replica is what clients were told.
     func checkEnd() {
-        for group in mover.groups {
-            let hosts = nodes.filter { $0.replicas[group] != nil }
+        let living = nodes.filter { $0.life != .gone }
+        for group in groups {
+            let hosts = living.filter { $0.replicas[group] != nil }
             let hashes = Set(
                 hosts.map { node in
                     node.store.stateHash(group: group, generation: node.replicas[group]?.generation ?? 0)
                 })
-            if hashes.count > 1 { checker.fail("group \(group): the replicas' states differ at the end") }
+            if hashes.count > 1 {
+                checker.fail("group \(group): the replicas' states differ at the end (L3)")
+            }
         }
         for conversation in checker.model.conversations {
-            let group = GroupID(PartitionID.of(conversation, count: plan.groups))
-            for node in nodes where node.replicas[group] != nil {
+            let group = GroupID(PartitionID.of(conversation, count: plan.partitions))
+            for node in living where node.replicas[group] != nil {
                 if !isAsModelled(conversation, group: group, on: node) {
                     checker.fail("node \(node.number) has another history of \(conversation)")
                 }
@@ -88,10 +123,12 @@ extension Simulation {
         }
         for sent in checker.model.acknowledged {
             let stored = checker.model.messages[sent.conversation] ?? []
-            if stored.filter({ $0 == sent.message }).count != 1 {
+            let place = Int(sent.seq.raw) - 1
+            if place >= stored.count || stored[place] != sent.message {
                 checker.fail("\(sent.message.id) was acknowledged and is not there once")
             }
         }
+        checkChatAtEnd()
     }
 
     private func isAsModelled(_ conversation: ConversationID, group: GroupID, on node: SimulatedNode) -> Bool

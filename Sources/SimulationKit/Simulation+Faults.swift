@@ -9,8 +9,9 @@ extension Simulation {
         // Exponentially distributed, so that faults also meet.
         let draw = Double.random(in: 0.001..<1, using: &random)
         schedule(.fault, after: UInt64(plan.meanInterval * 1_000 * -Self.logarithm(draw)))
+        let living = nodes.filter { $0.life != .gone }
         guard let kind = plan.kinds.randomElement(using: &random),
-            let victim = nodes.randomElement(using: &random)
+            let victim = living.randomElement(using: &random)
         else { return }
         switch kind {
         case .crashes: crash(victim, isPowerLoss: random.chance(percent: 50))
@@ -19,10 +20,15 @@ extension Simulation {
         case .oneWayPartitions: cutOneWay()
         case .linkBreaks: breakLink()
         case .pauses: pause(victim)
-        case .slowDisks: slowDisk(of: victim)
-        case .falseSuspicions: suspectFalsely(victim)
+        case .slowDisks, .stalledDisks, .fullDisks, .failedSyncs, .bitFlips, .wipes:
+            strikeDisk(of: victim, kind)
         case .transfers: transfer(from: victim)
-        case .moves: mover.plan(nodeCount: nodes.count, random: &random)
+        case .moves, .joins, .drains, .decommissions: changeMembers(kind, victim)
+        case .coordinatorKills:
+            if let leader = nodes.first(where: { $0.isRunning && $0.raft.isLeader(of: .metadata) }) {
+                count(.coordinatorKills)
+                crash(leader, isPowerLoss: random.chance(percent: 50))
+            }
         default: break
         }
     }
@@ -41,128 +47,118 @@ extension Simulation {
 
     // MARK: Processes
 
-    private func crash(_ node: SimulatedNode, isPowerLoss: Bool) {
+    func crash(_ node: SimulatedNode, isPowerLoss: Bool) {
         guard node.isUp else { return }
         count(.crashes)
         stop(node, isPowerLoss: isPowerLoss)
-        schedule(.restart(node: node.number), after: UInt64.random(in: 20_000...4_000_000, using: &random))
-        guard random.chance(percent: 70) else { return }
-        for other in nodes where other.number != node.number {
-            schedule(
-                .suspicion(node: other.number, of: node.number, true),
-                after: UInt64.random(in: 200_000...1_500_000, using: &random))
-        }
-    }
-
-    private func stop(_ node: SimulatedNode, isPowerLoss: Bool) {
-        note("node \(node.number) crashes\(isPowerLoss ? " with its power" : "")")
-        node.isUp = false
-        node.life += 1
-        node.pausedEvents = nil
-        let loss = node.disk.crash(isPowerLoss: isPowerLoss, &random)
-        if loss.hasLost { count(.lostWrites) }
-        if loss.isTorn { count(.tornWrites) }
+        schedule(.boot(node: node.number), after: UInt64.random(in: 20_000...4_000_000, using: &random))
     }
 
     private func losePower() {
         count(.powerLosses)
         for node in nodes where node.isUp {
             stop(node, isPowerLoss: true)
-            schedule(
-                .restart(node: node.number), after: UInt64.random(in: 20_000...1_000_000, using: &random))
+            schedule(.boot(node: node.number), after: UInt64.random(in: 20_000...1_000_000, using: &random))
         }
-    }
-
-    func restart(_ node: SimulatedNode) {
-        guard !node.isUp else { return }
-        note("node \(node.number) starts")
-        node.restart(settings: settings, checker: checker, now: tick, random: &random)
-        guard checker.violations.isEmpty else { return }
-        for other in nodes where other.number != node.number {
-            schedule(.suspicion(node: other.number, of: node.number, false), after: 100_000)
-        }
-        pump(node)
     }
 
     private func pause(_ node: SimulatedNode) {
-        guard node.isUp, node.pausedEvents == nil else { return }
+        guard node.isRunning else { return }
         note("node \(node.number) is stopped")
         count(.pauses)
         node.pausedEvents = []
-        schedule(.resume(node: node.number), after: UInt64.random(in: 100_000...4_000_000, using: &random))
+        schedule(.resume(node: node.number), after: UInt64.random(in: 100_000...6_000_000, using: &random))
     }
 
-    private func slowDisk(of node: SimulatedNode) {
-        note("node \(node.number) has a slow disk")
-        count(.slowDisks)
-        node.syncFactor = UInt64.random(in: 10...800, using: &random)
+    // MARK: Disks
+
+    private func strikeDisk(of node: SimulatedNode, _ kind: FaultKind) {
+        switch kind {
+        case .slowDisks where node.isUp:
+            note("node \(node.number) has a slow disk")
+            count(.slowDisks)
+            node.syncFactor = UInt64.random(in: 10...800, using: &random)
+            diskRecoversLater(node)
+        case .stalledDisks where node.isUp:
+            note("node \(node.number) has a disk that stands still")
+            count(.stalledDisks)
+            node.isStalled = true
+            diskRecoversLater(node)
+        case .fullDisks where node.isUp:
+            note("node \(node.number) has a full disk")
+            count(.fullDisks)
+            node.disk.isFull = true
+            diskRecoversLater(node)
+        case .failedSyncs where node.isUp:
+            // Rule D1: the process ends; what was not synced may be anything.
+            count(.failedSyncs)
+            stop(node, isPowerLoss: true)
+            schedule(.boot(node: node.number), after: UInt64.random(in: 20_000...2_000_000, using: &random))
+        case .bitFlips where mayLose(node) && node.isUp && node.disk.flipBit(&random):
+            note("node \(node.number) has a damaged disk")
+            count(.bitFlips)
+            node.isDamaged = true
+            lost = node.id
+            stop(node, isPowerLoss: random.chance(percent: 50))
+            schedule(.boot(node: node.number), after: UInt64.random(in: 20_000...1_000_000, using: &random))
+        case .wipes where mayLose(node):
+            count(.wipes)
+            lose(node)
+        default: break
+        }
+    }
+
+    private func diskRecoversLater(_ node: SimulatedNode) {
         schedule(
-            .endOfSlowDisk(node: node.number), after: UInt64.random(in: 200_000...4_000_000, using: &random))
+            .diskRecovers(node: node.number, boot: node.boots),
+            after: UInt64.random(in: 200_000...4_000_000, using: &random))
     }
 
-    // MARK: Links
-
-    private func partition() {
-        count(.partitions)
-        let side = Set(nodes.map(\.number).filter { _ in random.chance(percent: 50) })
-        var links: [SimulatedNetwork.Link] = []
-        for from in nodes.map(\.number) {
-            for to in nodes.map(\.number) where side.contains(from) != side.contains(to) {
-                links.append(SimulatedNetwork.Link(from: from, to: to))
-            }
-        }
-        cut(links)
+    func diskRecovers(_ node: SimulatedNode) {
+        node.syncFactor = 1
+        node.isStalled = false
+        node.disk.isFull = false
     }
 
-    private func cutOneWay() {
-        count(.oneWayPartitions)
-        var links: [SimulatedNetwork.Link] = []
-        for from in nodes.map(\.number) {
-            for to in nodes.map(\.number) where from != to && random.chance(percent: 25) {
-                links.append(SimulatedNetwork.Link(from: from, to: to))
-            }
-        }
-        cut(links)
-    }
+    // MARK: Members
 
-    private func breakLink() {
-        count(.linkBreaks)
-        let ends = Array(nodes.map(\.number).shuffled(using: &random).prefix(2))
-        cut([
-            SimulatedNetwork.Link(from: ends[0], to: ends[1]),
-            SimulatedNetwork.Link(from: ends[1], to: ends[0]),
-        ])
-    }
-
-    private func cut(_ links: [SimulatedNetwork.Link]) {
-        note("cut \(links.map { "\($0.from)>\($0.to)" }.joined(separator: " "))")
-        network.cut(links)
-        let end = UInt64.random(in: 100_000...6_000_000, using: &random)
-        schedule(.mend(links), after: end)
-        guard random.chance(percent: 50) else { return }
-        // Gossip notices some of it.
-        for link in links where random.chance(percent: 70) {
-            let noticed = UInt64.random(in: 100_000...800_000, using: &random)
-            schedule(.suspicion(node: link.to, of: link.from, true), after: noticed)
-            schedule(.suspicion(node: link.to, of: link.from, false), after: max(noticed, end))
-        }
-    }
-
-    // MARK: Orders at a bad time
-
-    private func suspectFalsely(_ victim: SimulatedNode) {
-        count(.falseSuspicions)
-        for other in nodes where other.number != victim.number {
-            schedule(.suspicion(node: other.number, of: victim.number, true), after: 0)
+    private func changeMembers(_ kind: FaultKind, _ node: SimulatedNode) {
+        let member = checker.metadata.members[node.id]
+        switch kind {
+        case .joins:
+            let free = (1...plan.hosts).filter { hosts[$0] == nil }
+            if let host = free.randomElement(using: &random) { settle(host) }
+        case .drains where member?.state == .up && obligations[node.id] == nil:
+            count(.drains)
+            oblige(node.id, .draining)
             schedule(
-                .suspicion(node: other.number, of: victim.number, false),
-                after: UInt64.random(in: 100_000...3_000_000, using: &random))
+                .oblige(node.id, .up), after: UInt64.random(in: 500_000...8_000_000, using: &random))
+        case .decommissions where member?.state == .up && obligations[node.id] == nil:
+            let staying = checker.metadata.members.values.filter { $0.state == .up && $0.node != node.id }
+            let alive = Set(nodes.filter { $0.isUp }.map(\.id))
+            guard staying.count >= 2, checker.metadata.refusalToRemove(node.id, alive: alive) == nil,
+                checker.metadata.partitions.allSatisfy({ $0.version > 0 })
+            else { return }
+            count(.decommissions)
+            oblige(node.id, .leaving)
+        case .moves:
+            // A node that is to bear more or less than before makes replicas move.
+            guard var profile = member?.profile, let leader = leaderOfMetadata else { return }
+            profile.weight = [50, 100, 100, 200].randomElement(using: &random) ?? 100
+            _ = leader.raft.propose(
+                group: .metadata, command: MetadataCommand.addMember(profile).encoded())
+            pump(leader)
+        default: break
         }
+    }
+
+    var leaderOfMetadata: SimulatedNode? {
+        nodes.last { $0.isRunning && $0.raft.isLeader(of: .metadata) }
     }
 
     private func transfer(from node: SimulatedNode) {
-        guard node.isUp, node.pausedEvents == nil else { return }
-        for group in mover.groups {
+        guard node.isRunning else { return }
+        for group in node.replicas.keys.sorted() {
             guard let status = node.raft.status(of: group), status.isLeader,
                 let heir = status.configuration.voters.randomElement(using: &random)
             else { continue }
@@ -174,19 +170,9 @@ extension Simulation {
         pump(node)
     }
 
-    /// What a node does by itself now and then, and what the metadata wants of it.
+    /// What the outside does now and then.
     func upkeep() {
         schedule(.upkeep, after: 100_000)
-        mover.drive(nodes, haste: areFaultsOn ? plan.hastePercent : 0, random: &random)
-        for node in nodes where node.isUp && node.pausedEvents == nil {
-            mover.reconcile(node, checker: checker, now: tick)
-            if random.chance(percent: 5) && node.compact(kept: plan.entriesKept, checker: checker) {
-                count(.compactions)
-            }
-            if random.chance(percent: 1), let group = node.replicas.keys.sorted().first {
-                node.raft.restate(group: group)
-            }
-            pump(node)
-        }
+        if now / 100_000 % 5 == 0 { pursueObligations() }
     }
 }

@@ -8,126 +8,193 @@ import Wire
 extension Simulation {
     /// Carries out what the machines order, until they order nothing more.
     func pump(_ node: SimulatedNode) {
-        while checker.violations.isEmpty {
+        var frames: [NodeID: [PeerFrame]] = [:]
+        while checker.violations.isEmpty, node.isUp {
             let output = node.raft.takeOutput()
             if output.isEmpty { break }
-            perform(output, of: node)
+            perform(output, of: node, frames: &frames)
         }
-        if node.disk.beginWrite() {
-            let delay = UInt64.random(in: 200...4_000, using: &random) * node.syncFactor
-            schedule(.synced(node: node.number, life: node.life), after: delay)
+        for (other, frames) in frames.sorted(by: { $0.key < $1.key }) {
+            send(frames, from: node, to: other)
         }
+        flushChat(node)
+        writeLog(of: node)
     }
 
-    private func perform(_ output: RaftOutput, of node: SimulatedNode) {
+    private func writeLog(of node: SimulatedNode) {
+        guard !node.isStalled, node.disk.beginWrite() else { return }
+        let delay = UInt64.random(in: 200...4_000, using: &random) * node.syncFactor
+        schedule(.synced(node: node.number, boot: node.boots), after: delay)
+    }
+
+    private func perform(
+        _ output: RaftOutput, of node: SimulatedNode, frames: inout [NodeID: [PeerFrame]]
+    ) {
         if !output.persist.isEmpty {
-            for item in output.persist { checker.persisting(item) }
-            node.disk.append(output.persist, sequence: output.sequence, at: now)
+            for item in output.persist {
+                checker.persisting(item)
+                if case .compacted(let group, let replica, let point) = item {
+                    let generation = node.replicas[group]?.generation ?? 0
+                    checker.compacted(
+                        group: group, replica: replica, to: point.index,
+                        persisted: node.store.persistedApplied(group: group, generation: generation))
+                }
+            }
+            let sequence = output.sequence
+            for place in node.retired.indices where node.retired[place].after == nil {
+                node.retired[place].after = sequence
+            }
+            node.disk.append(output.persist, sequence: sequence, at: now)
         }
         for (to, messages) in output.messages {
             for message in messages {
                 checker.sent(message)
                 note("\(node.number) -> \(SimulatedNode.number(of: to)) \(message.summary)")
             }
-            send(.raft(messages), from: node, to: to)
+            frames[to, default: []].append(.raft(messages))
         }
-        for (to, beat) in output.heartbeats { send(.heartbeat(beat), from: node, to: to) }
-        for (to, ack) in output.heartbeatAcks { send(.heartbeatAck(ack), from: node, to: to) }
+        for (to, beat) in output.heartbeats { frames[to, default: []].append(.heartbeat(beat)) }
+        for (to, ack) in output.heartbeatAcks { frames[to, default: []].append(.heartbeatAck(ack)) }
         for change in output.leadership { changed(change, on: node) }
         for (group, entries) in output.committed {
             note("\(node.number) applies \(group): \(entries.count) to \(entries.last?.index ?? .zero)")
-            for (ticket, answer) in node.apply(entries, group: group, checker: checker) {
-                reply(answer, ticket)
-            }
-            fingerprint = XXH64.hash(
-                [UInt8(node.number), UInt8(truncatingIfNeeded: group.raw)],
-                seed: fingerprint ^ (node.replicas[group]?.stateHash ?? 0))
+            apply(entries, group: group, on: node)
         }
-        for read in output.reads {
-            if let (ticket, answer) = node.serve(read) { reply(answer, ticket) }
-        }
-        for order in output.snapshots { sendSnapshot(order, from: node) }
-    }
-
-    private func changed(_ change: LeadershipChange, on node: SimulatedNode) {
-        note("\(node.number) is \(change.role.rawValue) of group \(change.group) in term \(change.term)")
-        guard change.isLeader, let status = node.raft.status(of: change.group) else {
-            for (ticket, answer) in node.interruptWaiting(change.group) { reply(answer, ticket) }
-            return
-        }
-        checker.elected(status.replica, group: change.group, term: change.term) {
-            node.raft.entryTerm(of: change.group, at: $0)
-        }
+        for failed in output.failedProposals where failed.group == .metadata { forgetProposals(on: node) }
+        for read in output.reads { serve(read, on: node) }
+        for order in output.snapshots { beginSnapshot(order, on: node) }
     }
 
     func synced(_ node: SimulatedNode) {
         guard let write = node.disk.completeSync() else { return }
-        for item in write.items {
-            checker.persisted(item)
-            if case .replicaBuried(let group, _) = item { node.buried(group) }
-        }
+        for item in write.items { checker.persisted(item) }
         node.raft.persisted(through: write.sequence)
-    }
-
-    // MARK: Frames
-
-    func send(_ frame: SimulatedFrame, from node: SimulatedNode, to other: NodeID) {
-        let to = SimulatedNode.number(of: other)
-        let frame = plan.usesCodec ? passed(frame) : frame
-        for delay in network.delays(from: node.number, to: to) {
-            schedule(.frame(frame, from: node.number, to: to), after: delay)
+        forgetRetired(through: write.sequence, on: node)
+        for group in write.pinned where node.replicas[group] != nil {
+            count(.restatements)
+            node.raft.restate(group: group)
         }
     }
 
-    /// The frame as it comes out of its codec.
-    private func passed(_ frame: SimulatedFrame) -> SimulatedFrame {
-        var writer = ByteWriter()
-        do {
-            switch frame {
-            case .raft(let messages):
-                writer.list(messages) { $0.raftMessage($1) }
-                var reader = ByteReader(writer.bytes)
-                return .raft(try reader.list { r throws(DecodingFailure) in try r.raftMessage() })
-            case .heartbeat(let beat):
-                writer.pairHeartbeat(beat)
-                var reader = ByteReader(writer.bytes)
-                return .heartbeat(try reader.pairHeartbeat())
-            case .heartbeatAck(let ack):
-                writer.pairHeartbeatAck(ack)
-                var reader = ByteReader(writer.bytes)
-                return .heartbeatAck(try reader.pairHeartbeatAck())
-            case .snapshot, .snapshotAnswer: return frame
-            }
-        } catch {
-            checker.fail("a frame does not pass its codec: \(error)")
-            return frame
-        }
+    func flushStore(of node: SimulatedNode) {
+        do { try node.store.flush() } catch { checker.fail("\(error)") }
     }
 
-    func receive(_ frame: SimulatedFrame, from number: Int, on node: SimulatedNode) {
-        let sender = SimulatedNode.id(of: number)
-        switch frame {
-        case .raft(let messages): node.raft.receive(messages, from: sender, now: tick)
-        case .heartbeat(let beat): node.raft.receive(beat, from: sender, now: tick)
-        case .heartbeatAck(let ack): node.raft.receive(ack, from: sender, now: tick)
-        case .snapshot(let parcel):
-            let isInstalled = node.install(parcel, checker: checker)
-            note("\(node.number) installs a snapshot of \(parcel.group): \(isInstalled)")
-            if isInstalled { count(.snapshots) }
-            send(
-                .snapshotAnswer(group: parcel.group, to: parcel.to, installed: isInstalled), from: node,
-                to: sender)
-        case .snapshotAnswer(let group, let to, let installed):
-            node.raft.snapshotSent(group: group, to: to, success: installed)
+    // MARK: Time
+
+    /// Every 20 ms, as `ShardActor.tick`.
+    func tick(_ node: SimulatedNode) {
+        node.ticks += 1
+        node.raft.tick(now: tick, walAge: node.disk.age(at: now) / 1_000)
+        tickChat(node)
+        resumeSnapshots(of: node)
+        if node.ticks % 5 == 0 {
+            driveConfigurations(of: node)
+            coordinate(node)
+            dial(node)
+            checker.observe(node.raft, groups: node.replicas.keys)
+            if random.chance(percent: 4) && !node.isFlushing { beginFlush(of: node) }
         }
+        guard node.ticks % 50 == 0 else { return }
+        expireSnapshots(on: node)
+        balanceLeaders(of: node)
+        announceAll(of: node)
     }
 
-    private func sendSnapshot(_ order: SnapshotOrder, from node: SimulatedNode) {
-        guard let parcel = node.parcel(order, checker: checker) else { return }
-        send(.snapshot(parcel), from: node, to: order.to.node)
+    private func beginFlush(of node: SimulatedNode) {
+        node.isFlushing = true
+        flushStore(of: node)
         schedule(
-            .snapshotTimeout(node: node.number, life: node.life, group: order.group, to: order.to.id),
-            after: 2_000_000)
+            .flushed(node: node.number, boot: node.boots),
+            after: UInt64.random(in: 100...50_000, using: &random))
+    }
+
+    func flushed(_ node: SimulatedNode) {
+        node.isFlushing = false
+        if node.compact(kept: plan.entriesKept) { count(.compactions) }
+    }
+
+    // MARK: Life
+
+    /// The process begins, with what the disk kept.
+    func boot(_ node: SimulatedNode) {
+        guard node.life == .down else { return }
+        note("node \(node.number) starts")
+        node.life = .up
+        node.boots += 1
+        node.identity.bootEpoch += 1
+        node.forget(settings: settings, random: &random)
+        node.snapshotPace = SnapshotPace(bytesPerSecond: plan.moveBytesPerSecond, now: tick)
+        schedule(
+            .tick(node: node.number, boot: node.boots), after: UInt64.random(in: 0...20_000, using: &random))
+        if node.identity.metadataReplica != nil {
+            start(node)
+        } else {
+            tryJoin(node)
+        }
+    }
+
+    /// A node of the cluster reads its log and begins to speak.
+    func start(_ node: SimulatedNode) {
+        node.store.crash()
+        guard recover(node) else { return }
+        loadMetadata(on: node)
+        if node.replicas[.metadata] == nil, let replica = node.identity.metadataReplica {
+            host(.metadata, replica: replica, configuration: .empty, on: node)
+        }
+        if node.metadata.formation != nil { adopt(on: node) }
+        startGossip(on: node)
+        pump(node)
+    }
+
+    /// False when the node may not start: its log is damaged (rule D6).
+    private func recover(_ node: SimulatedNode) -> Bool {
+        let fold: RecoveryFold
+        do {
+            fold = try node.disk.recover()
+        } catch {
+            guard node.isDamaged else {
+                checker.fail("node \(node.number) finds its log damaged: \(error)")
+                return false
+            }
+            note("node \(node.number) refuses to start: \(error)")
+            lose(node)
+            return false
+        }
+        if node.isDamaged {
+            checker.fail("node \(node.number) starts with a damaged log (rule D6)")
+            return false
+        }
+        node.buried = fold.buried
+        for (group, recovered) in fold.replicas.sorted(by: { $0.key < $1.key }) {
+            let applied = node.store.applied(group: group, generation: recovered.generation)
+            checker.restarted(recovered, lastIndex: recovered.lastIndex, applied: applied)
+            guard checker.violations.isEmpty else { return false }
+            node.raft.restore(recovered, applied: applied, now: tick)
+            node.replicas[group] = SimulatedReplica(
+                generation: recovered.generation, applied: applied,
+                stateHash: checker.stateHash(group: group, at: applied))
+        }
+        let orphans = node.store.generations().filter { fold.replicas[$0.group]?.generation != $0.generation }
+        for (group, generation) in orphans {
+            node.store.removeGeneration(group: group, generation: generation)
+        }
+        if !orphans.isEmpty { flushStore(of: node) }
+        return true
+    }
+
+    /// The process ends.
+    func stop(_ node: SimulatedNode, isPowerLoss: Bool) {
+        guard node.isUp else { return }
+        note("node \(node.number) stops\(isPowerLoss ? " with its power" : "")")
+        chatEnds(on: node)
+        node.life = .down
+        node.pausedEvents = nil
+        node.swim = nil
+        dropLinks(of: node)
+        let loss = node.disk.crash(isPowerLoss: isPowerLoss, &random)
+        if loss.hasLost { count(.lostWrites) }
+        if loss.isTorn { count(.tornWrites) }
     }
 }
 

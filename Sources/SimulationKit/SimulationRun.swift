@@ -4,7 +4,7 @@ import Vocabulary
 package struct SimulationResult: Sendable {
     package var seed: UInt64
     package var violations: [String]
-    /// Of everything applied, in order: equal for equal seeds.
+    /// Of every event and of everything applied, in order: equal for equal seeds.
     package var hash: UInt64
     package var milliseconds: UInt64
     package var messages: Int
@@ -16,20 +16,25 @@ package struct SimulationResult: Sendable {
 }
 
 package enum SimulationRun {
-    /// Runs one seed: `milliseconds` of virtual time with faults, then until all is well or for a minute.
+    /// Runs one seed: `milliseconds` of virtual time with faults, then until all is well or for two minutes.
     package static func run(
         seed: UInt64, milliseconds: UInt64 = 30_000, withHistory: Bool = false
     ) -> SimulationResult {
         let simulation = Simulation(seed: seed, milliseconds: milliseconds, isTraced: withHistory)
         simulation.run()
-        var faults = simulation.faults
-        faults[.messagesLost] = simulation.network.framesLost
-        faults[.messagesDuplicated] = simulation.network.framesDoubled
-        faults[.moves] = simulation.mover.moves
+        return simulation.result(seed: seed)
+    }
+}
+
+extension Simulation {
+    func result(seed: UInt64) -> SimulationResult {
+        var faults = faults
+        faults[.messagesLost] = network.framesLost
+        faults[.messagesDuplicated] = network.framesDoubled
+        faults[.messagesLate] = network.framesLate
         return SimulationResult(
-            seed: seed, violations: simulation.checker.violations, hash: simulation.fingerprint,
-            milliseconds: simulation.now / 1_000, messages: simulation.network.framesSent,
-            sends: simulation.checker.model.acknowledged.count, reads: simulation.readsAnswered,
-            faults: faults, history: simulation.trace.lines)
+            seed: seed, violations: checker.violations, hash: fingerprint, milliseconds: now / 1_000,
+            messages: network.framesSent, sends: checker.model.acknowledged.count, reads: readsAnswered,
+            faults: faults, history: trace.lines)
     }
 }
