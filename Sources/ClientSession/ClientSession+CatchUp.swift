@@ -7,6 +7,8 @@ extension ClientSession {
         guard case .opened(let opened) = result else {
             return refusedToOpen(Self.refusal(result), now: now, out: &out)
         }
+        wasOpened = true
+        for row in opened.settings { settings(row, frame: ServerFrame.conversation(row), out: &out) }
         if case .openingAgain = registration {
             register(isRenewal: true, out: &out)
         } else {

@@ -20,6 +20,7 @@ extension ClientSession {
         case .version(let version):
             nextVersion = max(nextVersion, version)
             progressed(now: now, out: &out)
+        case .settings(let row): settings(row, frame: pushed.frame, out: &out)
         case .close(let code, let reason): close(code: code, reason: reason, now: now, out: &out)
         case .update(let event):
             change(

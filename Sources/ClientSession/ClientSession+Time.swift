@@ -28,7 +28,7 @@ extension ClientSession {
             return close(code: CloseCode.goingAway, reason: "no heartbeat", now: now, out: &out)
         }
         updateForeground(now: now, out: &out)
-        if case .retrying(let at) = registration, at <= now { register(isRenewal: isSynced, out: &out) }
+        if case .retrying(let at) = registration, at <= now { register(isRenewal: wasOpened, out: &out) }
         retryCatchUps(now: now, out: &out)
         if let due = presenceDue, due <= now { pollPresence(out: &out) }
         settle(now: now, out: &out)
@@ -51,6 +51,7 @@ extension ClientSession {
         guard !isClosed else { return }
         if isWritable {
             unwritableSince = nil
+            releaseSettings(out: &out)
             startCatchUps(out: &out)
         } else {
             unwritableSince = unwritableSince ?? now

@@ -45,6 +45,8 @@ package struct ClientSession: Sendable {
     var retries: [(at: Tick, conversation: ConversationID)] = []
 
     // The first catch-up and the cursor.
+    /// The leader of the user's partition has known this session.
+    var wasOpened = false
     var unsynced: Set<ConversationID> = []
     var isSynced = false
     var version = InboxVersion.zero
@@ -70,6 +72,8 @@ package struct ClientSession: Sendable {
     var unwritableSince: Tick?
     /// `resync` was written and not everything is written again yet.
     var isResyncing = false
+    /// Settings for a client that does not read, one frame for each of its conversations.
+    var heldSettings: [ConversationID: [UInt8]] = [:]
     var heardAt: Tick
     var isAway = false
     var isForeground = true
@@ -112,7 +116,7 @@ package struct ClientSession: Sendable {
         OpenSession(
             user: identity.user, device: identity.device, session: identity.session,
             cursor: isRenewal && isSynced ? cursor : openingCursor, isRenewal: isRenewal,
-            foreground: isForeground)
+            foreground: isForeground, boundSince: identity.boundSince)
     }
 
     mutating func register(isRenewal: Bool, out: inout [SessionDirective]) {
@@ -123,7 +127,8 @@ package struct ClientSession: Sendable {
     /// The leader of the user's partition changed or forgot this session.
     package mutating func renew(out: inout [SessionDirective]) {
         switch registration {
-        case .open, .retrying: register(isRenewal: true, out: &out)
+        case .open: register(isRenewal: true, out: &out)
+        case .retrying: register(isRenewal: wasOpened, out: &out)
         case .opening: registration = .openingAgain
         case .none, .openingAgain, .closed: break
         }

@@ -47,8 +47,14 @@ package struct SessionIdentity: Hashable, Sendable {
     package var isServer: Bool
     /// When the token ends.
     package var expires: Tick
+    /// When the token was issued, where it is bound to the device.
+    package var boundSince: Timestamp?
 
-    package init(user: UserID, device: DeviceID, session: SessionKey, isServer: Bool, expires: Tick) {
+    package init(
+        user: UserID, device: DeviceID, session: SessionKey, isServer: Bool, expires: Tick,
+        boundSince: Timestamp? = nil
+    ) {
+        self.boundSince = boundSince
         self.user = user
         self.device = device
         self.session = session

@@ -79,7 +79,7 @@ struct RestContext: RequestContext {
 }
 
 /// `%40` and its like.
-private func percentDecoded(_ text: String) -> String {
+func percentDecoded(_ text: String) -> String {
     guard text.utf8.contains(UInt8(ascii: "%")) else { return text }
     var bytes: [UInt8] = []
     var rest = Array(text.utf8)[...]

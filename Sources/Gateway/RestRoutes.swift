@@ -18,6 +18,9 @@ struct RestRoutes: Sendable {
         addInvites(to: router)
         addUsers(to: router)
         addMessageChanges(to: router)
+        addDevices(to: router)
+        addKeys(to: router)
+        addConversationSettings(to: router)
         return router
     }
 

@@ -9,6 +9,8 @@ package struct Caller: Hashable, Sendable {
     package var user: UserID
     /// The device that the token pins.
     package var device: DeviceID?
+    /// When the token was issued; long ago when it does not say.
+    package var issued: Timestamp
     /// A trusted backend.
     package var isServer: Bool
     package var expires: Timestamp
@@ -78,7 +80,9 @@ package final class TokenVerifier: Sendable {
             device = pinned
         }
         let isServer = claims.scope?.split(separator: " ").contains("server") == true
-        return Caller(user: user, device: device, isServer: isServer, expires: expires)
+        let issued = claims.iat.flatMap { $0.isFinite && abs($0) < 1e12 ? Timestamp(Int64($0 * 1_000)) : nil }
+        return Caller(
+            user: user, device: device, issued: issued ?? .zero, isServer: isServer, expires: expires)
     }
 }
 
@@ -87,6 +91,7 @@ private struct Claims: JWTPayload {
     var sub: String
     var exp: Double
     var nbf: Double?
+    var iat: Double?
     var device: String?
     var scope: String?
     var aud: AudienceClaim?

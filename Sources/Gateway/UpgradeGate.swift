@@ -64,7 +64,8 @@ struct UpgradeGate: Sendable {
                 user: caller.user, device: try request.device(pinned: caller.device),
                 session: SessionKey(
                     node: services.dispatcher.nodeID, number: services.dispatcher.nextSessionNumber()),
-                isServer: caller.isServer, expires: GatewayClock.tick(at: caller.expires))
+                isServer: caller.isServer, expires: GatewayClock.tick(at: caller.expires),
+                boundSince: caller.device == nil ? nil : caller.issued)
             cursor = try request.cursor()
             wait = try request.waitMilliseconds()
         } catch {

@@ -4,36 +4,85 @@ import Wire
 
 /// Questions that concern users of several partitions, and the recipient check before a direct message.
 extension LoopRouter {
-    /// Sends to `recipient` once it is known to exist; sends to the same recipient that come meanwhile queue
-    /// behind it, so that order is kept.
+    /// Sends to `recipient` once it is known to exist and its devices are compared with those that the sender names;
+    /// sends to the same recipient that come meanwhile queue behind it, so that order is kept.
     func perform(
-        _ operation: Operation, group: GroupID, recipient: UserID, known: KnownUsers, partitionCount: Int,
+        _ request: SendRequest, group: GroupID, recipient: UserID, known: KnownUsers, partitionCount: Int,
         completion: @escaping Completion
     ) {
-        if waitingForRecipient[recipient] == nil && known.contains(recipient) {
-            return perform(operation, group: group, completion: completion)
+        if waitingForRecipient[recipient] == nil, request.claimedDevices == nil, known.contains(recipient) {
+            return perform(.send(request), group: group, completion: completion)
         }
-        let send = RecipientWait(operation: operation, group: group, completion: completion)
+        let send = RecipientWait(request: request, group: group, completion: completion)
         if waitingForRecipient[recipient] != nil {
             waitingForRecipient[recipient]?.append(send)
             return
         }
         waitingForRecipient[recipient] = [send]
-        usersExist([recipient], known: known, partitionCount: partitionCount) { [weak self] result in
-            self?.assumeIsolated { $0.recipientChecked(recipient, result) }
+        checkNext(recipient, known, partitionCount)
+    }
+
+    /// Sends what needs no question any more; asks for the first that does.
+    private func checkNext(_ recipient: UserID, _ known: KnownUsers, _ partitionCount: Int) {
+        while let first = waitingForRecipient[recipient]?.first {
+            if let devices = first.request.claimedDevices {
+                let ask = AccountRequest(user: recipient, ask: .compareDevices(devices))
+                return perform(.account(ask), group: .of(recipient, partitionCount)) { [weak self] result in
+                    self?.assumeIsolated { $0.compared(recipient, result, known, partitionCount) }
+                }
+            }
+            guard known.contains(recipient) else {
+                return usersExist([recipient], known: known, partitionCount: partitionCount) {
+                    [weak self] result in
+                    self?.assumeIsolated { $0.recipientChecked(recipient, result, known, partitionCount) }
+                }
+            }
+            waitingForRecipient[recipient]?.removeFirst()
+            perform(.send(first.request), group: first.group, completion: first.completion)
+        }
+        waitingForRecipient[recipient] = nil
+    }
+
+    private func recipientChecked(
+        _ recipient: UserID, _ result: Result<Set<UserID>, Refusal>, _ known: KnownUsers,
+        _ partitionCount: Int
+    ) {
+        switch result {
+        case .success(let existing) where existing.contains(recipient):
+            // Not by `known`, which may have forgotten it again.
+            if let first = waitingForRecipient[recipient]?.first {
+                waitingForRecipient[recipient]?.removeFirst()
+                perform(.send(first.request), group: first.group, completion: first.completion)
+            }
+            checkNext(recipient, known, partitionCount)
+        case .success:
+            refuseWaiting(
+                for: recipient, Refusal(.recipientUnknown, "There is no user \(recipient)."))
+        case .failure(let refusal): refuseWaiting(for: recipient, refusal)
         }
     }
 
-    private func recipientChecked(_ recipient: UserID, _ result: Result<Set<UserID>, Refusal>) {
+    /// A list that is not the truth goes on to the conversation: an earlier send under the same id has its result.
+    private func compared(
+        _ recipient: UserID, _ result: OperationResult, _ known: KnownUsers, _ partitionCount: Int
+    ) {
+        switch result {
+        case .account(.deviceDifference(let missing, let extra)):
+            known.insert(recipient)
+            guard var first = waitingForRecipient[recipient]?.first else { return }
+            waitingForRecipient[recipient]?.removeFirst()
+            let isCurrent = missing.isEmpty && extra.isEmpty
+            first.request.recipientDevices = isCurrent ? nil : .stale(missing: missing, extra: extra)
+            perform(.send(first.request), group: first.group, completion: first.completion)
+            checkNext(recipient, known, partitionCount)
+        case .refused(let refusal): refuseWaiting(for: recipient, refusal)
+        default: refuseWaiting(for: recipient, Refusal(.unavailable, "Unexpected answer."))
+        }
+    }
+
+    private func refuseWaiting(for recipient: UserID, _ refusal: Refusal) {
         for send in waitingForRecipient.removeValue(forKey: recipient) ?? [] {
-            switch result {
-            case .success(let existing) where existing.contains(recipient):
-                perform(send.operation, group: send.group, completion: send.completion)
-            case .success:
-                send.completion(
-                    .refused(Refusal(.recipientUnknown, "There is no user \(recipient).")))
-            case .failure(let refusal): send.completion(.refused(refusal))
-            }
+            send.completion(.refused(refusal))
         }
     }
 
@@ -91,9 +140,16 @@ extension LoopRouter {
 
 /// A send that waits for the check of its recipient.
 struct RecipientWait {
-    let operation: Operation
+    var request: SendRequest
     let group: GroupID
     let completion: LoopRouter.Completion
+}
+
+extension SendRequest {
+    fileprivate var claimedDevices: [DeviceID]? {
+        guard case .claimed(let devices)? = recipientDevices else { return nil }
+        return devices
+    }
 }
 
 /// Collects answers of several partitions on one loop; reports once, when all are in or one has failed.

@@ -98,7 +98,7 @@ package final class NodeDispatcher: Dispatcher {
             return router.perform(.send(request), group: group, completion: completion)
         }
         router.perform(
-            .send(request), group: group, recipient: recipient, known: knownUsers, partitionCount: count,
+            request, group: group, recipient: recipient, known: knownUsers, partitionCount: count,
             completion: completion)
     }
 }

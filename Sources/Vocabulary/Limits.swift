@@ -14,6 +14,8 @@ package struct Limits: Hashable, Sendable {
     package var groupDescriptionBytesMax = 2_048
     /// Devices of a user.
     package var devicesMax = 10
+    /// Bytes of UTF-8 of a device's name.
+    package var deviceNameBytesMax = 128
     /// Messages in one page of history, and the default.
     package var historyPageMax = 100
     package var historyPageDefault = 50

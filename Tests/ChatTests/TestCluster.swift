@@ -86,6 +86,7 @@ final class TestCluster {
         case .messageInfo(let query): toMessage(query.message, token, operation)
         case .groupQuery(let query): toConversation(query.group, token, operation, missing)
         case .mayAdd(_, let users): toUser(users[0], token, operation)
+        case .account(let request): toUser(request.user, token, operation)
         }
         return token
     }

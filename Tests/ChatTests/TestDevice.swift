@@ -22,6 +22,12 @@ final class TestDevice {
     var events: [SessionPush.Event] = []
     var version = InboxVersion.zero
     var closeCode: UInt16?
+    /// The settings it was shown last, by conversation.
+    var settings: [ConversationID: RowSettings] = [:]
+    /// When its token was issued, where it is bound to the device.
+    var boundSince: Timestamp?
+    /// Why it was refused.
+    private(set) var refusal: Refusal?
     var acknowledges = true
     private var sinceRefresh = 0
     private var opening: UInt64?
@@ -48,7 +54,8 @@ final class TestDevice {
             .openSession(
                 OpenSession(
                     user: user, device: device, session: key, cursor: cursor, isRenewal: isRenewal,
-                    foreground: true)))
+                    foreground: true, boundSince: boundSince)))
+        refusal = nil
         cluster.devices[key.number] = self
         finishOpening()
     }
@@ -60,11 +67,16 @@ final class TestDevice {
         case .opened(let opened)?:
             opening = nil
             version = max(version, opened.version)
+            for row in opened.settings { settings[row.conversation] = row.settings }
             for missed in opened.missed { fill(missed.conversation, from: missed.position, to: missed.head) }
             let waiting = buffered
             buffered = []
             for (event, position) in waiting { receive(event, position) }
         case nil: break
+        case .refused(let refusal)?:
+            opening = nil
+            self.refusal = refusal
+            drop()
         default: opening = nil
         }
     }
@@ -114,6 +126,7 @@ final class TestDevice {
             statuses.append(status)
             moved(status.conversation, ConversationPosition(seq: .zero, rev: status.rev), from: position)
         case .advanced(let conversation, let head): fill(conversation, from: position, to: head)
+        case .settings(let row): settings[row.conversation] = row.settings
         case .version(let version): self.version = max(self.version, version)
         case .close(let code, _):
             closeCode = code

@@ -62,6 +62,11 @@ final class FakeDispatcher: Dispatcher {
         case .group(let request):
             return .group(GroupResult(group: request.group, name: "team", seq: Seq(1), members: []))
         case .receipt, .ensureUser, .closeSession, .deviceAcks: return .ok
+        case .account(let request):
+            guard case .change(.revokeDevice) = request.ask else {
+                return .refused(Refusal(.notFound, "none"))
+            }
+            return .account(.done)
         case .changeMessage(let request): return .messageChanged(UpdateEvent(answering: request))
         case .messageInfo(let query):
             return .messageInfo(

@@ -96,7 +96,7 @@ struct PeerFrameTests {
             .changeMessage(
                 MessageChangeRequest(message: MessageID(high: 1, low: 1), actor: ann, change: .edit("é"))),
             .messageInfo(InfoQuery(message: MessageID(high: 1, low: 1), user: ann)),
-        ]
+        ] + accountRequests.map { .account($0) }
     }
 
     private var results: [OperationResult] {
@@ -152,7 +152,7 @@ struct PeerFrameTests {
                         .init(
                             user: bob, deliveredAt: Timestamp(5), readAt: nil, leftAt: Timestamp(6))
                     ])),
-        ]
+        ] + accountResults.map { .account($0) }
     }
 
     private var frames: [PeerFrame] {
@@ -170,6 +170,7 @@ struct PeerFrameTests {
         let events: [SessionPush.Event] = [
             .message(record, rev: Rev(2)), .status(status), .advanced(conversation, head: position),
             .version(InboxVersion(4)), .close(code: 4_001, reason: "replaced"), .update(update),
+            .settings(setRow),
         ]
         let pushes = events.map {
             SessionPush(addressees: [.init(session: 9, position: position)], event: $0)

@@ -34,8 +34,9 @@ package struct ChatMachine: Sendable {
             for user in users { state.ensureUser(user, at: at) }
             return .usersEnsured(users)
         case .registerDevice(let registration):
-            state.apply(registration)
-            return .deviceRegistered(user: registration.user, device: registration.device)
+            let evicted = state.apply(registration)
+            return .deviceRegistered(
+                user: registration.user, device: registration.device, evicted: evicted)
         case .inboxBatch(let updates): return .inbox(state.apply(updates))
         case .deviceAcks(let batch):
             state.apply(batch)
@@ -45,6 +46,7 @@ package struct ChatMachine: Sendable {
             return .lastSeen
         case .changeMessage(let change): return .messageChanged(state.apply(change))
         case .expireMessages(let expiry): return .messagesExpired(state.apply(expiry))
+        case .account(let command): return .account(state.apply(command))
         }
     }
 }

@@ -9,13 +9,15 @@ package enum CommandOutcome: Hashable, Sendable {
     case group(GroupOutcome)
     case fanoutProgressed
     case usersEnsured([UserID])
-    case deviceRegistered(user: UserID, device: DeviceID)
+    /// `evicted` made room for the device.
+    case deviceRegistered(user: UserID, device: DeviceID, evicted: [DeviceID])
     /// The users whose rows changed, with their new inbox versions.
     case inbox([InboxOutcome])
     case deviceAcks
     case lastSeen
     case messageChanged(MessageChangeOutcome)
     case messagesExpired([ConversationChange])
+    case account(AccountOutcome)
 }
 
 /// How a send ended: stored, an earlier one repeated, or refused.
@@ -49,6 +51,8 @@ package struct GroupOutcome: Hashable, Sendable {
 package struct InboxOutcome: Hashable, Sendable {
     package var user: UserID
     package var version: InboxVersion
+    /// Rows whose settings the batch changed: a new message takes a row out of the archive.
+    package var changed: [InboxRow] = []
 }
 
 /// What a committed change means for inboxes and live sessions.

@@ -4,7 +4,14 @@ import Wire
 extension InboxRow {
     /// Merges what is new: every field is the later of both by its own key, so that repeats and any order of
     /// updates end alike. Name and membership follow the member epoch, the preview its own rev.
+    ///
+    /// Settings are the user's own: an update brings none, but a new message takes an unmuted row out of the
+    /// archive, and reading or sending ends a mark of unread.
     package mutating func merge(_ update: InboxRow) {
+        if update.headOrdinal > headOrdinal, !settings.isMuted(at: update.lastAt) {
+            settings.isArchived = false
+        }
+        if update.read > read || update.markOrdinal > markOrdinal { settings.isMarkedUnread = false }
         if update.memberEpoch > memberEpoch {
             memberEpoch = update.memberEpoch
             isMember = update.isMember

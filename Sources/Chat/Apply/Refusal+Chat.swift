@@ -9,6 +9,15 @@ extension Refusal {
     static let noSuchReply = Refusal(.notFound, "no such message to reply to")
     static let noSuchMember = Refusal(.notFound, "no such member")
     static let notMember = Refusal(.notMember, "not a member of this conversation")
+    static let noSuchUser = Refusal(.notFound, "no such user")
+    static let deviceRevoked = Refusal(.forbidden, "this device was revoked")
+    static let noSuchDevice = Refusal(.notFound, "no such device")
+    static let tooManyPins = Refusal(
+        .invalidRequest, "at most \(ChatRules.pinsMax) conversations can be pinned",
+        details: [RefusalDetail("max", .number(Int64(ChatRules.pinsMax)))])
+    static let tooManyPrekeys = Refusal(
+        .invalidRequest, "a device stores at most \(ChatRules.oneTimePrekeysMax) one-time prekeys",
+        details: [RefusalDetail("max", .number(Int64(ChatRules.oneTimePrekeysMax)))])
     static let adminsOnly = Refusal(.forbidden, "only an owner or admin may do this")
     static let ownerStays = Refusal(.forbidden, "the owner cannot be removed")
     static let ownerRoleStays = Refusal(.forbidden, "the owner's role changes by handing the group over")
@@ -23,6 +32,11 @@ extension Refusal {
     static let noSuchRequest = Refusal(.notFound, "this user does not wait to be let in")
     static let duplicateMismatch = Refusal(
         .duplicateMismatch, "this client_message_id was used with another payload")
+
+    static func missing(_ field: String) -> Refusal {
+        Refusal(
+            .missingField, "\(field) is missing", details: [RefusalDetail("field", .text(field))])
+    }
 
     static func tooManyMembers(max: Int) -> Refusal {
         Refusal(

@@ -14,6 +14,10 @@ extension StateTransaction {
             outcome.result = earlier
             return outcome
         }
+        if case .stale(let missing, let extra)? = request.recipientDevices {
+            outcome.result = .failure(.staleDevices(missing: missing, extra: extra))
+            return outcome
+        }
         guard var record = stored ?? newDirect(send) else { return outcome }
         guard let sender = member(request.sender, of: send.conversation, record), sender.isMember else {
             outcome.result = .failure(.notMember)

@@ -11,59 +11,81 @@ extension StateTransaction {
 
     /// Adds a device; beyond the limit it takes the place of the one unused longest, the earlier registered
     /// of two.
-    mutating func apply(_ registration: RegisterDevice) {
+    ///
+    /// - Returns: the devices whose place it took.
+    mutating func apply(_ registration: RegisterDevice) -> [DeviceID] {
         ensureUser(registration.user, at: registration.at)
         var record = user(registration.user) ?? UserRecord()
-        guard record.device(registration.device) == nil else { return }
+        guard record.device(registration.device) == nil else { return [] }
+        var evicted: [DeviceID] = []
         while record.devices.count >= max(1, registration.devicesMax) {
             let oldest = record.devices.indices.min { record.devices[$0].usedAt < record.devices[$1].usedAt }
-            record.devices.remove(at: oldest ?? 0)
+            evicted.append(record.devices.remove(at: oldest ?? 0).id)
         }
         record.devices.append(UserRecord.Device(id: registration.device, usedAt: registration.at))
         put(registration.user, record)
+        for device in evicted { removeEverything(of: device, registration.user) }
+        set(
+            Tables.device(registration.user, registration.device),
+            DeviceDetails(createdAt: registration.at).bytes)
+        return evicted
     }
 
     /// Merges rows; each row that changes gets the user's next inbox version and moves in both indexes.
     mutating func apply(_ updates: [InboxUpdate]) -> [InboxOutcome] {
         var outcomes: [InboxOutcome] = []
         for update in updates {
-            guard let version = apply(update) else { continue }
-            if outcomes.last?.user == update.user { outcomes.removeLast() }
-            outcomes.append(InboxOutcome(user: update.user, version: version))
+            guard let row = apply(update) else { continue }
+            var outcome = InboxOutcome(user: update.user, version: row.version)
+            if let last = outcomes.last, last.user == update.user {
+                outcome.changed = last.changed
+                outcomes.removeLast()
+            }
+            if row.settings.version == row.version { outcome.changed.append(row) }
+            outcomes.append(outcome)
         }
         return outcomes
     }
 
-    private mutating func apply(_ update: InboxUpdate) -> InboxVersion? {
+    /// The row as stored; `nil` when nothing changed.
+    private mutating func apply(_ update: InboxUpdate) -> InboxRow? {
         let id = update.row.conversation
         let before = inboxRow(update.user, id)
         var row = before ?? update.row
         row.merge(update.row)
         row.version = before?.version ?? .zero
         guard row != before else { return nil }
-        var record = user(update.user) ?? UserRecord()
+        return store(row, over: before, of: update.user)
+    }
+
+    /// Writes a changed row under the user's next inbox version.
+    mutating func store(_ changed: InboxRow, over before: InboxRow?, of user: UserID) -> InboxRow {
+        var row = changed
+        var record = self.user(user) ?? UserRecord()
         record.inboxVersion = record.inboxVersion.next
         row.version = record.inboxVersion
-        if let before { remove(Tables.inboxVersion(update.user, before.version)) }
-        set(Tables.inboxVersion(update.user, row.version), Tables.value(of: id))
-        if row.lastAt != before?.lastAt {
-            if let before { remove(Tables.activity(update.user, before.lastAt, id)) }
-            set(Tables.activity(update.user, row.lastAt, id), [])
+        if row.settings != before?.settings ?? RowSettings() { row.settings.version = row.version }
+        if let before { remove(Tables.inboxVersion(user, before.version)) }
+        set(Tables.inboxVersion(user, row.version), Tables.value(of: row.conversation))
+        if row.place != before?.place {
+            if let before { remove(Tables.activity(user, before.place)) }
+            set(Tables.activity(user, row.place), [])
         }
-        put(update.user, row)
-        put(update.user, record)
-        return row.version
+        put(user, row)
+        put(user, record)
+        return row
     }
 
     mutating func apply(_ batch: DeviceAckBatch) {
         for ack in batch.acks { acknowledge(ack, at: batch.at) }
         for version in batch.versions {
             guard var record = user(version.user),
-                let index = record.devices.firstIndex(where: { $0.id == version.device }),
-                record.devices[index].version < version.version
+                let index = record.devices.firstIndex(where: { $0.id == version.device })
             else { continue }
-            record.devices[index].version = version.version
-            put(version.user, record)
+            let before = record.devices[index]
+            record.devices[index].version = max(before.version, version.version)
+            record.devices[index].noteUse(at: batch.at)
+            if record.devices[index] != before { put(version.user, record) }
         }
     }
 
@@ -74,9 +96,8 @@ extension StateTransaction {
             set(Tables.positions(ack.user, ack.conversation), positions.bytes)
         }
         guard let index = record.devices.firstIndex(where: { $0.id == ack.device }),
-            at.milliseconds - record.devices[index].usedAt.milliseconds >= ChatRules.deviceUseMilliseconds
+            record.devices[index].noteUse(at: at)
         else { return }
-        record.devices[index].usedAt = at
         put(ack.user, record)
     }
 
@@ -84,5 +105,15 @@ extension StateTransaction {
         guard var record = user(mark.user), mark.at > record.lastSeen ?? .zero else { return }
         record.lastSeen = mark.at
         put(mark.user, record)
+    }
+}
+
+extension UserRecord.Device {
+    /// True when that is to be written down.
+    @discardableResult
+    fileprivate mutating func noteUse(at: Timestamp) -> Bool {
+        guard at.milliseconds - usedAt.milliseconds >= ChatRules.deviceUseMilliseconds else { return false }
+        usedAt = at
+        return true
     }
 }

@@ -57,6 +57,15 @@ package struct AckMerger: Sendable {
         return position
     }
 
+    /// Forgets what devices that are no more have acknowledged, so that it is no word of a later device of the same
+    /// name.
+    package mutating func forget(_ devices: [DeviceID], of user: UserID) {
+        let isGone = { (key: Key) in key.user == user && devices.contains(key.device) }
+        positions = positions.filter { !isGone($0.key) }
+        inFlight = inFlight?.filter { !isGone($0.key) }
+        versions = versions.filter { $0.key.user != user || !devices.contains($0.key.device) }
+    }
+
     /// What to propose now: at most one batch of positions at a time.
     package mutating func takeCommands(now: Timestamp) -> [Command] {
         var commands: [Command] = []

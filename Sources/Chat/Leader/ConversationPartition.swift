@@ -119,7 +119,8 @@ package struct ConversationPartition: Sendable {
             expiry.done()
             for change in changes { spread(change, now, reader) }
             return []
-        case .fanoutProgressed, .usersEnsured, .deviceRegistered, .inbox, .deviceAcks, .lastSeen:
+        case .fanoutProgressed, .usersEnsured, .deviceRegistered, .inbox, .deviceAcks, .lastSeen,
+            .account:
             return []
         }
     }

@@ -48,12 +48,15 @@ extension UserMachine {
     }
 
     /// Rows are committed: everything up to `version` was pushed before.
-    package func committed(_ version: InboxVersion) -> [LivePush] {
-        sessions.map { session in
-            LivePush(
-                node: session.key.node,
-                addressee: SessionPush.Addressee(session: session.key.number, position: .start),
-                event: .version(version), place: 0)
+    package func committed(_ outcome: InboxOutcome) -> [LivePush] {
+        let events = outcome.changed.map { SessionPush.Event.settings($0) } + [.version(outcome.version)]
+        return events.enumerated().flatMap { place, event in
+            sessions.map { session in
+                LivePush(
+                    node: session.key.node,
+                    addressee: SessionPush.Addressee(session: session.key.number, position: .start),
+                    event: event, place: place)
+            }
         }
     }
 

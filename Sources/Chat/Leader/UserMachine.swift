@@ -24,6 +24,9 @@ package struct UserMachine: Sendable {
         var isFresh: Bool
         /// Where the device stood at the opening, by conversation, as far as anybody asked.
         var positions: [ConversationID: ConversationPosition]
+        var openedAt: Tick
+        /// Everything up to here was shown at the opening; written down once the session has lived on.
+        var shown: InboxVersion?
     }
 
     private struct Opening: Sendable {
@@ -60,9 +63,15 @@ package struct UserMachine: Sendable {
         _ token: UInt64, _ request: OpenSession, now: Moment, reader: ChatReader<View>, pending: [InboxRow],
         positions: Positions
     ) -> [ChatDirective] {
-        if reader.user(user)?.device(request.device) != nil {
+        let record = reader.user(user)
+        if let issued = request.boundSince, record?.isRevoked(request.device, issued: issued) == true {
+            return [.reply(token, .refused(.deviceRevoked))]
+        }
+        if record?.device(request.device) != nil {
             return opened(token, request, now: now, reader: reader, pending: pending, positions: positions)
         }
+        // A session whose device was known and is no more: it must not come back by itself.
+        if request.isRenewal { return [.reply(token, .refused(.deviceRevoked))] }
         let isProposed = opening.contains { $0.request.device == request.device }
         opening.append(Opening(token: token, request: request))
         if isProposed { return [] }
@@ -76,11 +85,12 @@ package struct UserMachine: Sendable {
 
     /// A device is registered: the sessions that waited for it open.
     package mutating func deviceRegistered<View: StateView>(
-        _ device: DeviceID, now: Moment, reader: ChatReader<View>, pending: [InboxRow], positions: Positions
+        _ device: DeviceID, evicted: [DeviceID], now: Moment, reader: ChatReader<View>, pending: [InboxRow],
+        positions: Positions
     ) -> [ChatDirective] {
         let ready = opening.filter { $0.request.device == device }
         opening.removeAll { $0.request.device == device }
-        var directives: [ChatDirective] = []
+        var directives = evicted.flatMap { end($0, now: now) }
         for waiting in ready {
             directives += opened(
                 waiting.token, waiting.request, now: now, reader: reader, pending: pending,
@@ -109,14 +119,11 @@ package struct UserMachine: Sendable {
         var directives: [ChatDirective] = [.reply(token, .opened(missed.opened))]
         let session = Session(
             key: request.session, device: request.device, foreground: request.foreground,
-            refreshedAt: now.tick, isFresh: !request.isRenewal, positions: marks)
+            refreshedAt: now.tick, isFresh: !request.isRenewal, positions: marks, openedAt: now.tick,
+            shown: request.cursor == nil && !missed.settings.isEmpty ? missed.shownVersion : nil)
         directives += admit(session)
-        if request.cursor == nil, let device = reader.user(user)?.device(request.device),
-            missed.coveredVersion > device.version
-        {
-            directives.append(
-                .covered(DeviceVersion(user: user, device: device.id, version: missed.coveredVersion)))
-        }
+        let covered = request.cursor == nil ? missed.coveredVersion : .zero
+        directives.append(.covered(DeviceVersion(user: user, device: request.device, version: covered)))
         return directives + noteSeen(now)
     }
 
@@ -157,8 +164,20 @@ package struct UserMachine: Sendable {
         let wasOnline = isOnline
         sessions[index].refreshedAt = now.tick
         sessions[index].foreground = refresh.foreground
-        return (true, noteSeen(now, leaving: wasOnline && !isOnline))
+        return (true, cover(index, now) + noteSeen(now, leaving: wasOnline && !isOnline))
     }
+
+    /// A device without a cursor cannot say that it has what it was shown at the opening; that its connection has
+    /// been heard from for a while since says it well enough.
+    private mutating func cover(_ index: Int, _ now: Moment) -> [ChatDirective] {
+        guard let shown = sessions[index].shown,
+            now.tick.since(sessions[index].openedAt) >= Self.shownMilliseconds
+        else { return [] }
+        sessions[index].shown = nil
+        return [.covered(DeviceVersion(user: user, device: sessions[index].device, version: shown))]
+    }
+
+    private static let shownMilliseconds: UInt64 = 5_000
 
     /// Drops sessions that nobody refreshed in time.
     package mutating func expire(now: Moment) -> [ChatDirective] {
@@ -171,11 +190,14 @@ package struct UserMachine: Sendable {
         drop(now) { $0.key.node == node }
     }
 
-    private mutating func drop(_ now: Moment, _ isGone: (Session) -> Bool) -> [ChatDirective] {
+    mutating func drop(_ now: Moment, _ isGone: (Session) -> Bool) -> [ChatDirective] {
         let wasOnline = isOnline
+        let used = Set(sessions.filter(isGone).map(\.device)).sorted().map {
+            ChatDirective.covered(DeviceVersion(user: user, device: $0, version: .zero))
+        }
         sessions.removeAll(where: isGone)
         if sessions.isEmpty { live = [:] }
-        return wasOnline && !isOnline ? noteSeen(now, leaving: true) : []
+        return used + (wasOnline && !isOnline ? noteSeen(now, leaving: true) : [])
     }
 
     /// Remembers that the user is online; written down at most once a minute, and when it goes.

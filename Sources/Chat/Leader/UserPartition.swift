@@ -13,6 +13,8 @@ package struct UserPartition: Sendable {
     private var acks = AckMerger()
     /// Who waits for a user to be committed.
     private var ensuring: [UserID: [UInt64]] = [:]
+    /// Who waits for a change of an account.
+    private var accounts: Set<UInt64> = []
     private var nextAcks: Tick = .zero
     private var nextExpiry: Tick = .zero
 
@@ -48,9 +50,35 @@ package struct UserPartition: Sendable {
             return [.reply(token, .devices(machine.devices(known: known)))]
         case .mayAdd(let actor, let asked):
             return [.reply(token, .mayAdd(asked.map { reader.mayAdd($0, by: actor) }))]
+        case .account(let request): return account(token, request, now, reader)
         default:
             preconditionFailure("operation of a conversation's partition at a user's: \(operation)")
         }
+    }
+
+    private mutating func account<View: StateView>(
+        _ token: UInt64, _ request: AccountRequest, _ now: Moment, _ reader: ChatReader<View>
+    ) -> [ChatDirective] {
+        let user = request.user
+        let inbox = inbox
+        let command = AccountCommand(request, token: token, at: now.wall) { inbox.row(of: user, in: $0) }
+        if let command {
+            accounts.insert(token)
+            return [.propose(.account(command))]
+        }
+        let machine = users[user]
+        let result = reader.answer(request, pending: inbox.rows(of: user)) { devices in
+            machine?.connected(devices, now: now.wall) ?? devices
+        }
+        return [.reply(token, result)]
+    }
+
+    private mutating func applied(_ outcome: AccountOutcome, _ now: Moment) -> [ChatDirective] {
+        acks.forget(outcome.revoked, of: outcome.user)
+        let answer: [ChatDirective] =
+            accounts.remove(outcome.token) == nil
+            ? [] : [.reply(outcome.token, OperationResult(outcome.result) { .account($0) })]
+        return answer + lazily(users[outcome.user]?.applied(outcome, now: now) ?? [])
     }
 
     private mutating func ensure<View: StateView>(
@@ -115,18 +143,20 @@ package struct UserPartition: Sendable {
         switch outcome {
         case .usersEnsured(let ensured):
             return ensured.flatMap { ensuring.removeValue(forKey: $0) ?? [] }.map { .reply($0, .ok) }
-        case .deviceRegistered(let user, let device):
+        case .deviceRegistered(let user, let device, let evicted):
+            acks.forget(evicted, of: user)
             let pending = inbox.rows(of: user)
             let positions = positions(of: user, reader)
             let directives = users[user]?.deviceRegistered(
-                device, now: now, reader: reader, pending: pending, positions: positions)
+                device, evicted: evicted, now: now, reader: reader, pending: pending, positions: positions)
             return lazily(directives ?? [])
         case .inbox(let rows):
-            let pushes = rows.flatMap { users[$0.user]?.committed($0.version) ?? [] }
+            let pushes = rows.flatMap { users[$0.user]?.committed($0) ?? [] }
             return pushes.merged + inbox.committed().map { .acknowledge($0) }
         case .deviceAcks:
             acks.committed()
             return []
+        case .account(let outcome): return applied(outcome, now)
         case .message, .receipts, .group, .fanoutProgressed, .lastSeen, .messageChanged, .messagesExpired:
             return []
         }
@@ -149,6 +179,9 @@ package struct UserPartition: Sendable {
         case .lastSeen(let marks):
             for mark in marks { acks.see(mark) }
             return []
+        case .account(let command):
+            accounts.remove(command.token)
+            return [.reply(command.token, .refused(refusal))]
         default: return []
         }
     }
@@ -181,7 +214,8 @@ package struct UserPartition: Sendable {
 
     /// Leadership ends: everybody who waits is answered.
     package mutating func abandon(_ refusal: Refusal) -> [ChatDirective] {
-        var tokens = ensuring.values.flatMap { $0 }
+        var tokens = ensuring.values.flatMap { $0 } + accounts
+        accounts = []
         tokens.sort()
         ensuring = [:]
         var directives: [ChatDirective] = tokens.map { .reply($0, .refused(refusal)) }

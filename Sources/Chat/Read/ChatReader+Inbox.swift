@@ -23,7 +23,7 @@ extension ChatReader {
         view.positions(user, conversation)?.position(of: device) ?? .start
     }
 
-    /// One page of the conversation list, newest activity first, with `pending` rows laid over the committed
+    /// One page of the conversation list, pinned rows first, then newest activity first, with `pending` rows laid over the committed
     /// ones.
     package func conversations(_ query: ConversationsQuery, pending: [InboxRow]) -> ConversationsPage {
         guard query.limit > 0 else { return ConversationsPage(rows: [], hasMore: false) }
@@ -41,7 +41,7 @@ extension ChatReader {
             let merged = view.inboxRow(query.user, row.conversation).map { $0.merged(with: row) } ?? row
             if merged.isBefore(query.before) { rows.append(merged) }
         }
-        rows.sort { ($1.lastAt, $1.conversation) < ($0.lastAt, $0.conversation) }
+        rows.sort { $1.place < $0.place }
         return ConversationsPage(
             rows: Array(rows.prefix(query.limit)), hasMore: rows.count > query.limit)
     }
@@ -56,6 +56,7 @@ extension ChatReader {
         var result = MissedRows(version: user.inboxVersion, coveredVersion: user.inboxVersion)
         var candidates = changedRows(of: open.user, after: after)
         let changed = Set(candidates.map(\.conversation))
+        result.settings = candidates.filter { $0.settings.version > after }
         for mark in open.cursor?.marks ?? [] where !changed.contains(mark.conversation) {
             if let row = view.inboxRow(open.user, mark.conversation) { candidates.append(row) }
         }
@@ -70,6 +71,10 @@ extension ChatReader {
         }
         result.rows.sort {
             ($0.row.lastAt, $0.row.conversation) < ($1.row.lastAt, $1.row.conversation)
+        }
+        result.shownVersion = result.coveredVersion
+        for row in result.settings {
+            result.coveredVersion = min(result.coveredVersion, row.settings.version.previous)
         }
         return result
     }
@@ -91,7 +96,11 @@ package struct MissedRows: Hashable, Sendable {
     package var version: InboxVersion = .zero
     /// Rows up to this version hold nothing that the device lacks.
     package var coveredVersion: InboxVersion = .zero
+    /// The same, once the device has been shown `settings`.
+    package var shownVersion: InboxVersion = .zero
     package var rows: [Row] = []
+    /// Rows whose settings the device may not have.
+    package var settings: [InboxRow] = []
 
     package var opened: SessionOpened {
         SessionOpened(
@@ -99,7 +108,8 @@ package struct MissedRows: Hashable, Sendable {
             missed: rows.map {
                 SessionOpened.Missed(
                     conversation: $0.row.conversation, position: $0.position, head: $0.row.position)
-            })
+            },
+            settings: settings)
     }
 }
 
@@ -112,7 +122,7 @@ extension InboxRow {
 
     fileprivate func isBefore(_ cursor: ConversationsCursor?) -> Bool {
         guard let cursor else { return true }
-        return (lastAt, conversation) < (cursor.lastAt, cursor.conversation)
+        return place < cursor
     }
 }
 

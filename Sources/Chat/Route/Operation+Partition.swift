@@ -24,6 +24,7 @@ extension Operation {
         case .deviceAcks(let acks): acks.first.map { .of($0.user, count: count) } ?? PartitionID(0)
         case .conversations(let query): .of(query.user, count: count)
         case .devices(let user): .of(user, count: count)
+        case .account(let request): .of(request.user, count: count)
         case .presence(_, let users): users.first.map { .of($0, count: count) } ?? PartitionID(0)
         case .changeMessage(let request): .of(request.message, count: count)
         case .messageInfo(let query): .of(query.message, count: count)

@@ -198,6 +198,7 @@ extension Operation {
     package var changesState: Bool {
         switch self {
         case .send, .receipt, .ensureUser, .changeMessage, .group: true
+        case .account(let request): request.isChange
         default: false
         }
     }

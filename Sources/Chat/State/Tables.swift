@@ -24,7 +24,11 @@ import Wire
 /// | 0x11 positions | user, 0, conversation (16) | `PositionsRecord`: where the user's devices stand |
 /// | 0x12 inbox | user, 0, conversation (16) | the inbox row |
 /// | 0x13 inbox versions | user, 0, version (8) | conversation (16) |
-/// | 0x14 activity | user, 0, last activity (8), conversation (16) | nothing |
+/// | 0x14 activity | user, 0, pinned (1), last activity (8), conversation (16) | nothing |
+/// | 0x18 devices | user, 0, device | `DeviceDetails`: name, push registration |
+/// | 0x19 device keys | user, 0, device | `DeviceKeysRecord` |
+/// | 0x1A one-time prekeys | user, 0, device, 0, id (4) | the key |
+/// | 0x1B key fetches | user, 0, fetch (16) | `KeyFetchRecord`: what a fetch handed out |
 enum Tables {
     enum Table: UInt8 {
         case conversations = 0x01
@@ -46,6 +50,10 @@ enum Tables {
         case groupProfiles = 0x0B
         case joinRequests = 0x0C
         case invites = 0x0D
+        case devices = 0x18
+        case deviceKeys = 0x19
+        case oneTimePrekeys = 0x1A
+        case keyFetches = 0x1B
     }
 
     static func conversation(_ id: ConversationID) -> [UInt8] { key(.conversations, id) }
@@ -118,18 +126,19 @@ enum Tables {
         return KeyRange(lower: inboxVersion(user, version.next), upper: all.upper)
     }
 
-    static func activity(_ user: UserID, _ lastAt: Timestamp, _ conversation: ConversationID) -> [UInt8] {
+    static func activity(_ user: UserID, _ place: ConversationsCursor) -> [UInt8] {
         var writer = start(.activity, user)
+        writer.bool(place.isPinned)
         // The sign bit turned round, so that times before 1970 sort first.
-        writer.u64BigEndian(UInt64(bitPattern: lastAt.milliseconds) ^ (1 << 63))
-        writer.identity(conversation)
+        writer.u64BigEndian(UInt64(bitPattern: place.lastAt.milliseconds) ^ (1 << 63))
+        writer.identity(place.conversation)
         return writer.bytes
     }
 
     /// All activity of `user` before `cursor`.
     static func activity(_ user: UserID, before cursor: ConversationsCursor?) -> KeyRange {
         var range = KeyRange(prefix: start(.activity, user).bytes)
-        if let cursor { range.upper = activity(user, cursor.lastAt, cursor.conversation) }
+        if let cursor { range.upper = activity(user, cursor) }
         return range
     }
 
@@ -158,7 +167,7 @@ enum Tables {
         return writer
     }
 
-    private static func start(_ table: Table, _ user: UserID) -> ByteWriter {
+    static func start(_ table: Table, _ user: UserID) -> ByteWriter {
         var writer = start(table, user.text.utf8.count + 25)
         writer.raw(user.text.utf8)
         writer.u8(0)

@@ -7,7 +7,8 @@ package struct UserRecord: Hashable, Sendable {
         package var id: DeviceID
         /// Rows up to this version hold nothing that the device lacks beyond its positions.
         package var version: InboxVersion = .zero
-        /// When the device registered or acknowledged something, to the hour: which one is unused longest.
+        /// When the device was last connected or acknowledged something, to the minute: which one is unused
+        /// longest.
         package var usedAt: Timestamp
     }
     /// `nil` while the user has rows but never came itself.
@@ -16,10 +17,29 @@ package struct UserRecord: Hashable, Sendable {
     package var lastSeen: Timestamp?
     /// In the order they registered.
     package var devices: [Device] = []
+    /// The latest revocations, oldest first: tokens of before them open nothing for these devices.
+    package private(set) var revoked: [Revocation] = []
+
+    package struct Revocation: Hashable, Sendable {
+        package var device: DeviceID
+        package var at: Timestamp
+    }
 
     package init() {}
 
     package func device(_ id: DeviceID) -> Device? { devices.first { $0.id == id } }
+
+    mutating func revoke(_ device: DeviceID, at: Timestamp) {
+        devices.removeAll { $0.id == device }
+        revoked.removeAll { $0.device == device }
+        revoked.append(Revocation(device: device, at: at))
+        if revoked.count > ChatRules.revocationsMax { revoked.removeFirst() }
+    }
+
+    /// Whether a token that is bound to `device` and was issued at `issued` ended with a revocation.
+    package func isRevoked(_ device: DeviceID, issued: Timestamp) -> Bool {
+        revoked.contains { $0.device == device && $0.at >= issued }
+    }
 }
 
 extension UserRecord {
@@ -33,6 +53,10 @@ extension UserRecord {
             writer.counter(device.version)
             writer.timestamp(device.usedAt)
         }
+        writer.list(revoked) { writer, revocation in
+            writer.text(revocation.device)
+            writer.timestamp(revocation.at)
+        }
         return writer.bytes
     }
 
@@ -44,6 +68,9 @@ extension UserRecord {
         devices = try reader.list { (reader) throws(DecodingFailure) in
             Device(
                 id: try reader.textIdentity(), version: try reader.counter(), usedAt: try reader.timestamp())
+        }
+        revoked = try reader.list { (reader) throws(DecodingFailure) in
+            Revocation(device: try reader.textIdentity(), at: try reader.timestamp())
         }
         try reader.finish()
     }
@@ -68,6 +95,13 @@ package struct PositionsRecord: Hashable, Sendable {
 
     package func position(of device: DeviceID) -> ConversationPosition {
         entries.first { $0.device == device }?.position ?? acked
+    }
+
+    /// Forgets where a device stands; true when that was written down.
+    mutating func forget(_ device: DeviceID) -> Bool {
+        let before = entries.count
+        entries.removeAll { $0.device == device }
+        return entries.count != before
     }
 
     /// Moves `device` forward; `known` are the user's devices. False when nothing changed.

@@ -32,9 +32,11 @@ actor UserActor {
     }
 
     func deviceRegistered(
-        _ device: DeviceID, now: Moment, reader: Reader, pending: [InboxRow], positions: Positions
+        _ device: DeviceID, evicted: [DeviceID], now: Moment, reader: Reader, pending: [InboxRow],
+        positions: Positions
     ) -> [ChatDirective] {
-        machine.deviceRegistered(device, now: now, reader: reader, pending: pending, positions: positions)
+        machine.deviceRegistered(
+            device, evicted: evicted, now: now, reader: reader, pending: pending, positions: positions)
     }
 
     func refused(_ device: DeviceID, _ refusal: Refusal) -> [ChatDirective] {
@@ -61,7 +63,15 @@ actor UserActor {
         machine.receive(item, target, before: before, positions: positions)
     }
 
-    func committed(_ version: InboxVersion) -> [LivePush] { machine.committed(version) }
+    func committed(_ outcome: InboxOutcome) -> [LivePush] { machine.committed(outcome) }
+
+    func applied(_ outcome: AccountOutcome, now: Moment) -> [ChatDirective] {
+        machine.applied(outcome, now: now)
+    }
+
+    func connected(_ devices: [DeviceState], now: Timestamp) -> [DeviceState] {
+        machine.connected(devices, now: now)
+    }
 
     func presence(lastSeen: Timestamp?) -> PresenceState { machine.presence(lastSeen: lastSeen) }
 }

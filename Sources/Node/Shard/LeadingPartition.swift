@@ -182,6 +182,7 @@ extension ShardActor {
         case .lastSeen(let marks):
             for mark in marks { leading.acks.see(mark) }
             return []
+        case .account(let command): return [.reply(command.token, .refused(refusal))]
         case .fanoutProgress: return []
         case .changeMessage(let change):
             return conversationActor(change.conversation, in: leading).assumeIsolated {

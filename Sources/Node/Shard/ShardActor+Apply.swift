@@ -85,7 +85,10 @@ extension ShardActor {
                     let tokens = leading.ensuring.removeValue(forKey: user) ?? []
                     perform(tokens.map { .reply($0, .ok) }, in: leading)
                 }
-            case .deviceRegistered(let user, let device): registered(device, of: user, in: leading)
+            case .deviceRegistered(let user, let device, let evicted):
+                leading.acks.forget(evicted, of: user)
+                registered(device, of: user, evicted: evicted, in: leading)
+            case .account(let account): handle(account, in: leading)
             case .inbox(let rows): committed(rows, in: leading)
             case .deviceAcks: leading.acks.committed()
             case .lastSeen, .fanoutProgressed: break
@@ -141,7 +144,9 @@ extension ShardActor {
         withFanout.insert(leading.group)
     }
 
-    private func registered(_ device: DeviceID, of user: UserID, in leading: LeadingPartition) {
+    private func registered(
+        _ device: DeviceID, of user: UserID, evicted: [DeviceID], in leading: LeadingPartition
+    ) {
         guard let actor = leading.users[user] else { return }
         let now = moment()
         let reader = reader(leading.group)
@@ -150,7 +155,8 @@ extension ShardActor {
         perform(
             actor.assumeIsolated {
                 $0.deviceRegistered(
-                    device, now: now, reader: reader, pending: pending, positions: positions)
+                    device, evicted: evicted, now: now, reader: reader, pending: pending,
+                    positions: positions)
             }, in: leading)
     }
 
@@ -159,7 +165,7 @@ extension ShardActor {
         outgoing.acks += leading.inbox.committed()
         for row in rows {
             guard let actor = leading.users[row.user] else { continue }
-            let pushes = actor.assumeIsolated { $0.committed(row.version) }
+            let pushes = actor.assumeIsolated { $0.committed(row) }
             perform(pushes.merged, in: leading)
         }
     }

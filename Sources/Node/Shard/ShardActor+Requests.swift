@@ -38,8 +38,10 @@ extension ShardActor {
             for ack in acks { leading.acks.acknowledge(ack) }
             ports.answer(origin, .result(.ok))
         case .changeMessage(let request): change(request, origin: origin, in: leading, isConfirmed: false)
+        case .account(let request) where request.isChange:
+            change(request, origin: origin, in: leading)
         case .history, .catchUp, .messageInfo, .conversations, .openSession, .usersExist, .presence, .devices,
-            .groupQuery, .mayAdd:
+            .groupQuery, .mayAdd, .account:
             confirmThenServe(operation, group: group, origin: origin)
         }
     }
@@ -191,6 +193,7 @@ extension ShardActor {
             let known = reader.user(user)?.devices.map(\.id) ?? []
             let connected = leading.users[user]?.assumeIsolated { $0.devices(known: known) }
             reply(.devices(connected ?? known.map { DeviceLocation(device: $0, node: nil) }))
+        case .account(let request): reply(answer(request, in: leading))
         case .receipt(let request): receipt(request, origin: read.origin, in: leading, isConfirmed: true)
         case .changeMessage(let request): change(request, origin: read.origin, in: leading, isConfirmed: true)
         case .messageInfo(let query):

@@ -77,6 +77,7 @@ package enum ChatCodec {
         writer.varint(row.memberEpoch)
         writer.bool(row.isMember)
         writer.counter(row.previewRev)
+        writer.rowSettings(row.settings)
     }
 
     /// A row without its version, which is zero.
@@ -88,6 +89,7 @@ package enum ChatCodec {
             headOrdinal: try reader.counter(), markOrdinal: try reader.counter(), read: try reader.counter(),
             memberEpoch: try reader.varint(), isMember: try reader.bool(), version: .zero)
         row.previewRev = try reader.counter()
+        row.settings = try reader.rowSettings()
         return row
     }
 

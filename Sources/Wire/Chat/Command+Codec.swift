@@ -34,6 +34,7 @@ extension Command {
         case lastSeen = 20
         case changeMessage = 40
         case expireMessages = 41
+        case account = 90
     }
 
     private func write(into writer: inout ByteWriter) {
@@ -84,6 +85,9 @@ extension Command {
         case .expireMessages(let expiry):
             writer.u8(Kind.expireMessages.rawValue)
             writer.expiryCommand(expiry)
+        case .account(let command):
+            writer.u8(Kind.account.rawValue)
+            command.write(into: &writer)
         }
     }
 
@@ -120,6 +124,7 @@ extension Command {
                 })
         case .changeMessage: self = .changeMessage(try reader.messageChangeCommand())
         case .expireMessages: self = .expireMessages(try reader.expiryCommand())
+        case .account: self = .account(try AccountCommand(from: &reader))
         }
     }
 }
@@ -139,13 +144,14 @@ extension SendCommand {
         writer.optional(request.replyTo) { $0.identity($1) }
         writer.list(request.mentions) { $0.text($1) }
         writer.optional(request.expiresInMilliseconds) { $0.varint($1) }
+        writer.optional(request.recipientDevices) { $0.recipientDevices($1) }
     }
 
     fileprivate init(from reader: inout ByteReader) throws(DecodingFailure) {
         let conversation = try reader.identity(ConversationID.self)
         let digest = try reader.u64()
         let at = try reader.timestamp()
-        let request = SendRequest(
+        var request = SendRequest(
             sender: try reader.textIdentity(), device: try ChatCodec.optionalDevice(from: &reader),
             clientMessageID: try reader.textIdentity(), recipient: try ChatCodec.recipient(from: &reader),
             type: try ChatCodec.messageType(from: &reader), content: try reader.text(),
@@ -153,6 +159,9 @@ extension SendCommand {
             replyTo: try ChatCodec.optionalMessageID(from: &reader),
             mentions: try ChatCodec.users(from: &reader),
             expiresInMilliseconds: try ChatCodec.optionalVarint(from: &reader))
+        request.recipientDevices = try reader.optional { r throws(DecodingFailure) in
+            try r.recipientDevices()
+        }
         self.init(conversation: conversation, request: request, digest: digest, at: at)
     }
 }

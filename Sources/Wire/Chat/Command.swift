@@ -20,6 +20,7 @@ package enum Command: Hashable, Sendable {
     case inboxBatch([InboxUpdate])
     case deviceAcks(DeviceAckBatch)
     case lastSeen([LastSeenMark])
+    case account(AccountCommand)
 }
 
 /// A send as its leader proposes it.

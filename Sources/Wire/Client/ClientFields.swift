@@ -10,6 +10,7 @@ package enum ClientField: UInt8, CaseIterable, Sendable {
     case proof
     case emoji
     case description, settings, role, code, usesMax
+    case recipientDevices
 
     /// The name in the client protocol.
     package var name: StaticString {
@@ -44,6 +45,7 @@ package enum ClientField: UInt8, CaseIterable, Sendable {
         case .role: "role"
         case .code: "code"
         case .usesMax: "uses_max"
+        case .recipientDevices: "recipient_devices"
         }
     }
 

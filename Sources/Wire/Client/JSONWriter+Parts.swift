@@ -62,6 +62,10 @@ extension JSONWriter {
             switch detail.value {
             case .text(let text): string(text)
             case .number(let number): integer(number)
+            case .texts(let texts):
+                beginArray()
+                for text in texts { string(text) }
+                endArray()
             }
         }
     }

@@ -12,6 +12,7 @@ package struct PushedEvent: Sendable {
         case .message(let record, _): frame = ServerFrame.message(record)
         case .status(let status): frame = ServerFrame.status(status)
         case .update(let update): frame = ServerFrame.update(update)
+        case .settings(let row): frame = ServerFrame.conversation(row)
         case .advanced, .version, .close: frame = []
         }
     }

@@ -28,12 +28,16 @@ package enum RestAnswer {
         object { json in
             json.key("conversations")
             json.beginArray()
-            for row in page.rows { json.inboxRow(row) }
+            for row in page.rows {
+                json.beginObject()
+                json.rowFields(row)
+                json.endObject()
+            }
             json.endArray()
             let last = page.hasMore ? page.rows.last : nil
             json.nextCursor(
                 last.map {
-                    CursorText.text(ConversationsCursor(lastAt: $0.lastAt, conversation: $0.conversation))
+                    CursorText.text($0.place)
                 })
             json.field("has_more", page.hasMore)
         }
@@ -69,22 +73,5 @@ package enum RestAnswer {
         fields(&json)
         json.endObject()
         return json.bytes
-    }
-}
-
-extension JSONWriter {
-    fileprivate mutating func inboxRow(_ row: InboxRow) {
-        beginObject()
-        field("conversation_id", row.conversation)
-        field("kind", row.kind.word)
-        field("title", row.title.isEmpty ? row.peer?.text ?? "" : row.title)
-        if let peer = row.peer { field("peer_id", peer) }
-        field("last_seq", row.head)
-        field("last_message_at", row.lastAt)
-        field("last_message_preview", row.preview)
-        field("unread_count", row.unread)
-        field("pinned", false)
-        field("archived", false)
-        endObject()
     }
 }

@@ -12,6 +12,8 @@ package struct SendBody: Hashable, Sendable {
     package var replyTo: MessageID?
     package var mentions: [UserID]
     package var expiresInMilliseconds: UInt64?
+    /// The recipient's devices that an end-to-end encrypted message is for.
+    package var recipientDevices: [DeviceID]?
 
     package init(_ fields: ClientFields, limits: Limits) throws(Refusal) {
         sender = try fields.optionalUser(.senderID)
@@ -27,6 +29,28 @@ package struct SendBody: Hashable, Sendable {
         mentions = try fields.optionalUsers(.mentions, max: limits.mentionsMax) ?? []
         expiresInMilliseconds =
             try fields.optionalInteger(.expiresInMilliseconds, in: 1...Int64(1) << 40).map { UInt64($0) }
+        recipientDevices = try Self.recipientDevices(fields, recipient: recipient, limits: limits)
+    }
+
+    private static func recipientDevices(
+        _ fields: ClientFields, recipient: Recipient, limits: Limits
+    ) throws(Refusal) -> [DeviceID]? {
+        guard let value = fields[.recipientDevices] else { return nil }
+        guard case .user = recipient else {
+            throw ClientFields.bad(.recipientDevices, "is for messages to a user")
+        }
+        guard case .array(let elements) = value, elements.count <= 4 * limits.devicesMax else {
+            throw ClientFields.bad(
+                .recipientDevices, "must be an array of at most \(4 * limits.devicesMax) device ids")
+        }
+        var devices: [DeviceID] = []
+        for element in elements {
+            guard case .string(let text) = element, let device = DeviceID(text) else {
+                throw ClientFields.bad(.recipientDevices, "must be an array of device ids")
+            }
+            if !devices.contains(device) { devices.append(device) }
+        }
+        return devices
     }
 
     private static func recipient(_ fields: ClientFields) throws(Refusal) -> Recipient {
@@ -79,10 +103,12 @@ package struct SendBody: Hashable, Sendable {
 
     /// The operation, sent by `sender`.
     package func request(sender: UserID, device: DeviceID?) -> SendRequest {
-        SendRequest(
+        var request = SendRequest(
             sender: sender, device: device, clientMessageID: clientMessageID, recipient: recipient,
             type: type,
             content: content, clientTimestamp: clientTimestamp, replyTo: replyTo, mentions: mentions,
             expiresInMilliseconds: expiresInMilliseconds)
+        request.recipientDevices = recipientDevices.map { .claimed($0) }
+        return request
     }
 }

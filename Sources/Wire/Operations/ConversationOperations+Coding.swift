@@ -17,6 +17,7 @@ extension ByteWriter {
         optional(value.replyTo) { $0.identity($1) }
         list(value.mentions) { $0.text($1) }
         optional(value.expiresInMilliseconds) { $0.varint($1) }
+        optional(value.recipientDevices) { $0.recipientDevices($1) }
     }
 
     mutating func receiptRequest(_ value: ReceiptRequest) {
@@ -75,7 +76,7 @@ extension ByteReader {
     }
 
     package mutating func sendRequest() throws(DecodingFailure) -> SendRequest {
-        SendRequest(
+        var request = SendRequest(
             sender: try textIdentity(),
             device: try optional { r throws(DecodingFailure) in try r.textIdentity(DeviceID.self) },
             clientMessageID: try textIdentity(), recipient: try recipient(), type: try messageType(),
@@ -84,6 +85,8 @@ extension ByteReader {
             replyTo: try optional { r throws(DecodingFailure) in try r.identity(MessageID.self) },
             mentions: try userIDs(),
             expiresInMilliseconds: try optional { r throws(DecodingFailure) in try r.varint() })
+        request.recipientDevices = try optional { r throws(DecodingFailure) in try r.recipientDevices() }
+        return request
     }
 
     mutating func receiptRequest() throws(DecodingFailure) -> ReceiptRequest {

@@ -13,6 +13,7 @@ package struct SendRequest: Hashable, Sendable {
     package var replyTo: MessageID?
     package var mentions: [UserID]
     package var expiresInMilliseconds: UInt64?
+    package var recipientDevices: RecipientDevices?
 
     package init(
         sender: UserID, device: DeviceID?, clientMessageID: ClientMessageID, recipient: Recipient,

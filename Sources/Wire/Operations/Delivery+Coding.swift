@@ -59,6 +59,9 @@ extension ByteWriter {
         case .update(let update):
             u8(40)
             updateEvent(update)
+        case .settings(let row):
+            u8(90)
+            inboxRow(row)
         }
     }
 }
@@ -102,6 +105,7 @@ extension ByteReader {
             guard let code = UInt16(exactly: try varint()) else { throw .varintOverflow }
             event = .close(code: code, reason: try text())
         case 40: event = .update(try updateEvent())
+        case 90: event = .settings(try inboxRow())
         case let tag: throw .unknown(field: "session push", value: UInt64(tag))
         }
         return SessionPush(addressees: addressees, event: event)

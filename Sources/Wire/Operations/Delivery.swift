@@ -101,6 +101,8 @@ package struct SessionPush: Hashable, Sendable {
         /// The session is over: a close code of the client protocol.
         case close(code: UInt16, reason: String)
         case update(UpdateEvent)
+        /// The user's settings of a conversation are these now.
+        case settings(InboxRow)
     }
     package var addressees: [Addressee]
     package var event: Event

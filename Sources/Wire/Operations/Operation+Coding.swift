@@ -60,6 +60,9 @@ extension ByteWriter {
             u8(61)
             text(actor)
             list(users) { $0.text($1) }
+        case .account(let request):
+            u8(90)
+            accountRequest(request)
         }
     }
 
@@ -128,6 +131,9 @@ extension ByteWriter {
         case .mayAdd(let results):
             u8(61)
             list(results) { $0.text($1.rawValue) }
+        case .account(let result):
+            u8(90)
+            accountResult(result)
         }
     }
 
@@ -144,6 +150,9 @@ extension ByteWriter {
             case .number(let number):
                 writer.u8(1)
                 writer.timestamp(Timestamp(number))
+            case .texts(let texts):
+                writer.u8(2)
+                writer.list(texts) { $0.text($1) }
             }
         }
     }
@@ -171,6 +180,7 @@ extension ByteReader {
         case 41: return .messageInfo(try infoQuery())
         case 60: return .groupQuery(try groupQuery())
         case 61: return .mayAdd(actor: try textIdentity(), users: try userIDs())
+        case 90: return .account(try accountRequest())
         case let tag: throw .unknown(field: "operation", value: UInt64(tag))
         }
     }
@@ -222,6 +232,7 @@ extension ByteReader {
         case 41: return .messageInfo(try messageInfo())
         case 60: return .groupAnswer(try groupAnswer())
         case 61: return .mayAdd(try list { r throws(DecodingFailure) in try r.memberResult() })
+        case 90: return .account(try accountResult())
         case let tag: throw .unknown(field: "operation result", value: UInt64(tag))
         }
     }
@@ -236,8 +247,14 @@ extension ByteReader {
             retryAfterMilliseconds: try optional { r throws(DecodingFailure) in try r.varint() },
             details: try list { r throws(DecodingFailure) in
                 let name = try r.text()
-                return RefusalDetail(
-                    name, try r.bool() ? .number(try r.timestamp().milliseconds) : .text(try r.text()))
+                switch try r.u8() {
+                case 0: return RefusalDetail(name, .text(try r.text()))
+                case 1: return RefusalDetail(name, .number(try r.timestamp().milliseconds))
+                case 2:
+                    return RefusalDetail(
+                        name, .texts(try r.list { r throws(DecodingFailure) in try r.text() }))
+                case let tag: throw DecodingFailure.unknown(field: "refusal detail", value: UInt64(tag))
+                }
             })
     }
 }

@@ -32,6 +32,8 @@ package enum Operation: Hashable, Sendable {
     case groupQuery(GroupQuery)
     /// On the users' partition: which of them, all of one partition, `actor` may add to a group.
     case mayAdd(actor: UserID, users: [UserID])
+    /// Devices, keys, conversation settings: what belongs to one user.
+    case account(AccountRequest)
 }
 
 /// The answer to an operation.
@@ -53,6 +55,7 @@ package enum OperationResult: Hashable, Sendable {
     case groupAnswer(GroupAnswer)
     /// For each user asked about: `added` where nothing is in the way.
     case mayAdd([MemberResult])
+    case account(AccountResult)
 }
 
 /// A definite answer of no, or that the outcome is unknown; carried to the client as it stands.
@@ -79,6 +82,7 @@ package struct RefusalDetail: Hashable, Sendable {
     package enum Value: Hashable, Sendable {
         case text(String)
         case number(Int64)
+        case texts([String])
     }
     package var name: String
     package var value: Value

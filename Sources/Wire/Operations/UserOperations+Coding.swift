@@ -21,6 +21,7 @@ extension ByteWriter {
         optional(value.cursor) { $0.syncCursor($1) }
         bool(value.isRenewal)
         bool(value.foreground)
+        optional(value.boundSince) { $0.timestamp($1) }
     }
 
     mutating func sessionOpened(_ value: SessionOpened) {
@@ -30,6 +31,7 @@ extension ByteWriter {
             writer.position(missed.position)
             writer.position(missed.head)
         }
+        list(value.settings) { $0.inboxRow($1) }
     }
 
     mutating func sessionRefresh(_ value: SessionRefresh) {
@@ -61,6 +63,7 @@ extension ByteWriter {
         varint(value.memberEpoch)
         bool(value.isMember)
         counter(value.version)
+        rowSettings(value.settings)
     }
 
     mutating func conversationsQuery(_ value: ConversationsQuery) {
@@ -70,6 +73,7 @@ extension ByteWriter {
     }
 
     package mutating func conversationsCursor(_ value: ConversationsCursor) {
+        bool(value.isPinned)
         timestamp(value.lastAt)
         identity(value.conversation)
     }
@@ -98,7 +102,8 @@ extension ByteReader {
         OpenSession(
             user: try textIdentity(), device: try textIdentity(), session: try sessionKey(),
             cursor: try optional { r throws(DecodingFailure) in try r.syncCursor() }, isRenewal: try bool(),
-            foreground: try bool())
+            foreground: try bool(),
+            boundSince: try optional { r throws(DecodingFailure) in try r.timestamp() })
     }
 
     mutating func sessionOpened() throws(DecodingFailure) -> SessionOpened {
@@ -107,7 +112,7 @@ extension ByteReader {
             missed: try list { r throws(DecodingFailure) in
                 SessionOpened.Missed(
                     conversation: try r.identity(), position: try r.position(), head: try r.position())
-            })
+            }, settings: try list { r throws(DecodingFailure) in try r.inboxRow() })
     }
 
     mutating func sessionRefresh() throws(DecodingFailure) -> SessionRefresh {
@@ -128,7 +133,8 @@ extension ByteReader {
             peer: try optional { r throws(DecodingFailure) in try r.textIdentity(UserID.self) },
             title: try text(), head: try counter(), rev: try counter(), lastAt: try timestamp(),
             preview: try text(), headOrdinal: try counter(), markOrdinal: try counter(), read: try counter(),
-            memberEpoch: try varint(), isMember: try bool(), version: try counter())
+            memberEpoch: try varint(), isMember: try bool(), version: try counter(),
+            settings: try rowSettings())
     }
 
     mutating func conversationsQuery() throws(DecodingFailure) -> ConversationsQuery {
@@ -139,7 +145,8 @@ extension ByteReader {
     }
 
     package mutating func conversationsCursor() throws(DecodingFailure) -> ConversationsCursor {
-        ConversationsCursor(lastAt: try timestamp(), conversation: try identity())
+        ConversationsCursor(
+            isPinned: try bool(), lastAt: try timestamp(), conversation: try identity())
     }
 
     mutating func presenceState() throws(DecodingFailure) -> PresenceState {

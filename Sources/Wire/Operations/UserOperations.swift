@@ -43,11 +43,14 @@ package struct OpenSession: Hashable, Sendable {
     package var isRenewal: Bool
     /// Away sessions do not count as online.
     package var foreground: Bool
+    /// When the token was issued, where it is bound to this device: a revocation since then ends it.
+    package var boundSince: Timestamp?
 
     package init(
         user: UserID, device: DeviceID, session: SessionKey, cursor: SyncCursor?, isRenewal: Bool,
-        foreground: Bool
+        foreground: Bool, boundSince: Timestamp? = nil
     ) {
+        self.boundSince = boundSince
         self.user = user
         self.device = device
         self.session = session
@@ -76,9 +79,12 @@ package struct SessionOpened: Hashable, Sendable {
     package var version: InboxVersion
     /// Oldest activity first.
     package var missed: [Missed]
-    package init(version: InboxVersion, missed: [Missed]) {
+    /// Rows whose settings the device may not have.
+    package var settings: [InboxRow]
+    package init(version: InboxVersion, missed: [Missed], settings: [InboxRow] = []) {
         self.version = version
         self.missed = missed
+        self.settings = settings
     }
 }
 
@@ -141,12 +147,13 @@ package struct InboxRow: Hashable, Sendable {
     package var version: InboxVersion
     /// The rev that `preview` has.
     package var previewRev = Rev.zero
+    package var settings: RowSettings
 
     package init(
         conversation: ConversationID, kind: ConversationKind, peer: UserID?, title: String, head: Seq,
         rev: Rev,
         lastAt: Timestamp, preview: String, headOrdinal: Ordinal, markOrdinal: Ordinal, read: Seq,
-        memberEpoch: UInt64, isMember: Bool, version: InboxVersion
+        memberEpoch: UInt64, isMember: Bool, version: InboxVersion, settings: RowSettings = RowSettings()
     ) {
         self.conversation = conversation
         self.kind = kind
@@ -162,14 +169,21 @@ package struct InboxRow: Hashable, Sendable {
         self.memberEpoch = memberEpoch
         self.isMember = isMember
         self.version = version
+        self.settings = settings
     }
 
     package var unread: Int { headOrdinal.distance(after: markOrdinal) }
+
+    /// Where the row stands in the conversation list.
+    package var place: ConversationsCursor {
+        ConversationsCursor(isPinned: settings.isPinned, lastAt: lastAt, conversation: conversation)
+    }
 }
 
 package struct ConversationsQuery: Hashable, Sendable {
     package var user: UserID
-    /// Exclusive: rows older than this (last activity, then conversation id); `nil` starts at the newest.
+    /// Exclusive: rows after this (pinned first, then last activity, then conversation id); `nil` starts at
+    /// the first.
     package var before: ConversationsCursor?
     package var limit: Int
     package init(user: UserID, before: ConversationsCursor?, limit: Int) {
@@ -179,12 +193,20 @@ package struct ConversationsQuery: Hashable, Sendable {
     }
 }
 
-package struct ConversationsCursor: Hashable, Sendable {
+/// A place in the conversation list; the list goes down from the highest.
+package struct ConversationsCursor: Hashable, Sendable, Comparable {
+    package var isPinned: Bool
     package var lastAt: Timestamp
     package var conversation: ConversationID
-    package init(lastAt: Timestamp, conversation: ConversationID) {
+    package init(isPinned: Bool = false, lastAt: Timestamp, conversation: ConversationID) {
+        self.isPinned = isPinned
         self.lastAt = lastAt
         self.conversation = conversation
+    }
+
+    package static func < (a: Self, b: Self) -> Bool {
+        if a.isPinned != b.isPinned { return b.isPinned }
+        return (a.lastAt, a.conversation) < (b.lastAt, b.conversation)
     }
 }
 
