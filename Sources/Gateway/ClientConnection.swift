@@ -113,7 +113,8 @@ actor ClientConnection {
 
     /// The client closes: the same code goes back, then the socket is closed.
     func closedByClient(_ payload: ByteBuffer) {
-        guard !isClosing else { return }
+        // The answer to this server's own close: the socket is done (RFC 6455, section 7.1.1).
+        guard !isClosing else { return flushAndClose(within: .zero) }
         step { machine, now, out in machine.closed(now: now, out: &out) }
         isClosing = true
         writeFrame(.close, Array(payload.readableBytesView.prefix(2)))
