@@ -22,7 +22,10 @@ struct RateMeters: Sendable {
 
 extension NodeAdmin {
     /// Samples until the task is cancelled.
-    func sampleRates() async throws {
+    ///
+    /// - Parameter onLeft: called once, when the cluster has let this node go for good.
+    func sampleRates(onLeft: @Sendable () -> Void) async throws {
+        var hasLeft = false
         while true {
             let now = clock.tick()
             rates.withLockedValue { rates in
@@ -32,7 +35,12 @@ extension NodeAdmin {
             }
             if let parts = joined {
                 parts.life.keepState()
-                if parts.state.service == .left { await parts.gossip.leave() }
+                if parts.state.service == .left && !hasLeft {
+                    hasLeft = true
+                    onLeft()
+                    await parts.gossip.leave()
+                    logger.notice("this node has left the cluster for good; stop it")
+                }
             }
             try await Task.sleep(for: .seconds(1))
         }

@@ -70,8 +70,11 @@ final class NodeAssembly: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await server.run() }
             tasks.addTask {
-                try await self.start()
-                try await self.admin.sampleRates()
+                do { try await self.start() } catch NodeFailure.removed {
+                    self.directory.note(hasLeft: true)
+                    throw NodeFailure.removed
+                }
+                try await self.admin.sampleRates { self.directory.note(hasLeft: true) }
             }
             tasks.addTask { for await failure in self.failures { throw failure } }
             // Whatever ends first ends the node.
@@ -124,6 +127,7 @@ final class NodeAssembly: Sendable {
                 identity = known
             } else {
                 guard !configuration.seeds.isEmpty else { throw NodeFailure.noCluster(directory.path) }
+                directory.note(hasLeft: false)
                 var generator = SystemRandomNumberGenerator()
                 identity = NodeIdentity(
                     nodeID: NodeID(high: generator.next(), low: generator.next()).description, clusterID: nil,

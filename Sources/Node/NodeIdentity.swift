@@ -105,6 +105,16 @@ package final class DataDirectory: Sendable {
         else { throw .cannotWrite(path: identityPath, reason: String(cString: strerror(errno))) }
     }
 
+    /// Whether the cluster has let this directory's node go for good: a file `left`, for whoever starts nodes.
+    package func note(hasLeft: Bool) {
+        let marker = path + "/left"
+        if hasLeft {
+            FileManager.default.createFile(atPath: marker, contents: nil)
+        } else {
+            try? FileManager.default.removeItem(atPath: marker)
+        }
+    }
+
     private func sync(path: String, flags: Int32) -> Bool {
         let descriptor = open(path, flags | O_CLOEXEC)
         guard descriptor >= 0 else { return false }

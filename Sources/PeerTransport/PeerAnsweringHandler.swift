@@ -85,6 +85,12 @@ final class PeerAnsweringHandler: ChannelInboundHandler {
         _ frame: PeerFrame, hello: Hello, challenge: [UInt8], context: ChannelHandlerContext
     ) {
         let own = transport.identity
+        if case .refused(let refusal) = frame {
+            transport.logger.warning(
+                "a dialling node refused this one",
+                metadata: ["peer.node": "\(hello.node)", "peer.reason": "\(refusal.reason)"])
+            return close(context)
+        }
         guard case .proof(let proof) = frame else { return close(context) }
         let isProven = PeerHandshake.isValid(
             proof, role: .dialling, keys: own.keys, hello: hello, answering: own.node, cluster: own.cluster,

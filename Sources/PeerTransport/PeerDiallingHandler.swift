@@ -68,18 +68,24 @@ final class PeerDiallingHandler: ChannelInboundHandler {
 
     private func receive(_ answer: HelloAnswer, context: ChannelHandlerContext) {
         if identity.cluster != .none && answer.cluster != identity.cluster {
-            return fail(.wrongCluster, context)
+            return refuse(.wrongCluster, context)
         }
-        if let expected = hello.expected, answer.node != expected { return fail(.wrongNode, context) }
+        if let expected = hello.expected, answer.node != expected { return refuse(.wrongNode, context) }
         let isProven = PeerHandshake.isValid(
             answer.proof, role: .answering, keys: identity.keys, hello: hello, answering: answer.node,
             cluster: answer.cluster, answerChallenge: answer.challenge)
-        guard isProven else { return fail(.badProof, context) }
+        guard isProven else { return refuse(.badProof, context) }
         let ours = PeerHandshake.proof(
             role: .dialling, key: identity.key, hello: hello, answering: answer.node, cluster: answer.cluster,
             answerChallenge: answer.challenge)
         state = .waitingForAcceptance(answer)
         context.channel.writePeerFrame(.proof(ours))
+    }
+
+    /// Both sides are to know why.
+    private func refuse(_ refusal: HandshakeRefusal, _ context: ChannelHandlerContext) {
+        context.channel.writePeerFrame(.refused(refusal))
+        fail(refusal, context)
     }
 
     private func fail(_ refusal: HandshakeRefusal, _ context: ChannelHandlerContext) {

@@ -1,3 +1,4 @@
+import GoldenKit
 import Testing
 import Vocabulary
 import Wire
@@ -58,6 +59,32 @@ struct CommandCodecTests {
     @Test func everyCommandComesBackAsItWas() throws {
         #expect(try Command.decode(Command.encode(all)) == all)
         #expect(try Command.decode(Command.encode([])) == [])
+    }
+
+    /// What is in logs stays readable: these bytes never change.
+    @Test func theBytesOfEveryCommandAreTheOldOnes() {
+        let bytes = all.map { Command.encode([$0]) }
+        #expect(GoldenFile("commands").differences("command", bytes) == [])
+        let sampled = Set(bytes.map { $0[2] })
+        for kind in UInt8.min...UInt8.max where !sampled.contains(kind) {
+            #expect(
+                throws: DecodingFailure.unknown(field: "command", value: UInt64(kind)),
+                "kind \(kind) has no sample"
+            ) { try Command.decode([1, 1, kind]) }
+        }
+    }
+
+    /// The same for what is stored: the records that these commands leave.
+    @Test func theBytesOfStoredRecordsAreTheOldOnes() throws {
+        let store = TestStore()
+        for command in all { try store.apply(command) }
+        let records = store.content.sorted { $0.key.lexicographicallyPrecedes($1.key) }
+        #expect(
+            GoldenFile("stored-records").differences(
+                records.map {
+                    (name: $0.key.map { String($0, radix: 16) }.joined(separator: "."), bytes: $0.value)
+                })
+                == [])
     }
 
     @Test func anUnknownKindHaltsInsteadOfBeingSkipped() {

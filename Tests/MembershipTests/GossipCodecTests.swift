@@ -1,3 +1,4 @@
+import GoldenKit
 import Sealing
 import Testing
 import Vocabulary
@@ -51,6 +52,21 @@ import Wire
             0,  // no accuser
         ]
         #expect(ping.encoded() == expected)
+    }
+
+    @Test("the bytes of every kind of datagram and exchange never change")
+    func goldenKinds() {
+        let node = Self.record.node
+        let datagrams = Self.bodies.map { body in
+            GossipDatagram(
+                sender: node, body: body, updates: [GossipUpdate(record: Self.record, accuser: node)]
+            ).encoded()
+        }
+        let exchanges: [GossipExchange] = [
+            .fullSync(sender: node, members: [Self.record]), .ping(sender: node, target: node),
+            .alive(subject: Self.record),
+        ]
+        #expect(GoldenFile("gossip").differences("gossip", datagrams + exchanges.map { $0.encoded() }) == [])
     }
 
     @Test("the room for a seal is the seal's overhead")

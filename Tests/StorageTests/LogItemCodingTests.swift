@@ -1,3 +1,5 @@
+import GoldenKit
+import Storage
 import Testing
 import Vocabulary
 import Wire
@@ -32,6 +34,23 @@ import Wire
     @Test func unknownTagsAreRefused() {
         var reader = ByteReader([9, 1, 1])
         #expect(throws: DecodingFailure.unknown(field: "log item", value: 9)) { try reader.logItem() }
+    }
+
+    /// The same for every kind of item, and for a segment's header and a whole batch around them.
+    @Test func theBytesOfEveryKindAreTheOldOnes() {
+        let items = Self.all.map { item in
+            var writer = ByteWriter()
+            writer.logItem(item)
+            return writer.bytes
+        }
+        #expect(Set(items.map { $0[0] }) == Set(1...8))
+        var encoder = WALEncoder(header: LogFixture.header(1))
+        let batch = encoder.encode(Self.all)
+        #expect(GoldenFile("log-items").differences("item", items) == [])
+        #expect(
+            GoldenFile("log-segment").differences([
+                ("header", LogFixture.header(1).encoded()), ("batch", batch),
+            ]) == [])
     }
 
     /// What is on disks stays readable: these bytes never change.

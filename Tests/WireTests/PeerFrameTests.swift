@@ -1,3 +1,4 @@
+import GoldenKit
 import Testing
 import Vocabulary
 
@@ -204,6 +205,44 @@ struct PeerFrameTests {
 
     @Test func everyFrameComesBackAsItWas() throws {
         for frame in frames { #expect(try PeerFrame(body: body(frame)) == frame) }
+    }
+
+    /// Two versions in one cluster understand each other: these bytes never change.
+    @Test func theBytesOfEveryKindOfFrameAreTheOldOnes() {
+        let hello = Hello(
+            cluster: ClusterID(high: 1, low: 2), node: node, bootEpoch: 3, bootNonce: 4, expected: node,
+            challenge: [5, 6])
+        let last = LogPosition(index: LogIndex(8), term: Term(2))
+        let entry = LogEntry(index: LogIndex(9), term: Term(5), payload: .command([7]))
+        let messages: [RaftMessage.Body] = [
+            .preVote(last: last), .preVoteResponse(isGranted: true), .vote(last: last, isTransfer: true),
+            .voteResponse(isGranted: false), .append(previous: last, entries: [entry], commit: LogIndex(7)),
+            .appendResponse(.matched(LogIndex(9))),
+            .appendResponse(.rejected(previous: LogIndex(9), hint: last)), .timeoutNow,
+        ]
+        let raft = messages.map {
+            RaftMessage(group: GroupID(2), from: ReplicaID(3), to: ReplicaID(4), term: Term(5), body: $0)
+        }
+        let beat = PairHeartbeat.Entry(
+            group: GroupID(2), from: ReplicaID(3), to: ReplicaID(4), term: Term(5), commit: LogIndex(6))
+        let reject = PairHeartbeatAck.Reject(
+            group: GroupID(2), from: ReplicaID(3), to: ReplicaID(4), term: Term(5))
+        let answer = HelloAnswer(cluster: hello.cluster, node: node, proof: [1], challenge: [2])
+        let all =
+            frames + [
+                .hello(hello), .helloAnswer(answer), .raft(raft),
+                .heartbeat(PairHeartbeat(round: 1, walAgeMilliseconds: 2, entries: [beat])),
+                .heartbeatAck(PairHeartbeatAck(round: 1, rejects: [reject])),
+            ]
+        let bodies = all.map { Array(body($0)) }
+        #expect(GoldenFile("peer-frames").differences("frame", bodies) == [])
+        let sampled = Set(bodies.map { $0[0] })
+        for kind in UInt8.min...UInt8.max where !sampled.contains(kind) {
+            #expect(
+                throws: DecodingFailure.unknown(field: "peer frame", value: UInt64(kind)),
+                "kind \(kind) has no sample"
+            ) { try PeerFrame(body: [kind]) }
+        }
     }
 
     @Test func theLengthIsOfWhatFollows() {

@@ -1,0 +1,48 @@
+import Foundation
+
+/// Bytes that never change, in a file of the repository: what nodes of two versions say to each other, and what is
+/// on disks. One sample a line: its name, a colon, its bytes in hex.
+///
+/// A test makes its samples anew and compares. When a format is changed on purpose, before a release that has it,
+/// `MARTLET_GOLDEN=write` writes the files again, and the change shows in the diff.
+package struct GoldenFile: Sendable {
+    private let path: String
+
+    /// - Parameter name: of the file in `Tests/Golden`, without its suffix.
+    package init(_ name: String) {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        path = root.appendingPathComponent("Tests/Golden/\(name).txt").path
+    }
+
+    /// What differs, a sentence each; empty when every sample is there with the same bytes.
+    package func differences(_ samples: [(name: String, bytes: [UInt8])]) -> [String] {
+        let lines = samples.map { "\($0.name): \(hex($0.bytes))" }
+        if ProcessInfo.processInfo.environment["MARTLET_GOLDEN"] == "write" {
+            let text = lines.joined(separator: "\n") + "\n"
+            do { try Data(text.utf8).write(to: URL(fileURLWithPath: path)) } catch { return ["\(error)"] }
+            return []
+        }
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+            return ["\(path) is missing"]
+        }
+        let known = text.split(separator: "\n").map(String.init)
+        let (expected, found) = (Set(known), Set(lines))
+        let gone = known.filter { !found.contains($0) }.map { "no longer made: \($0)" }
+        let new = lines.filter { !expected.contains($0) }.map { "not in the file: \($0)" }
+        if gone.isEmpty && new.isEmpty && known != lines { return ["the order has changed"] }
+        return gone + new
+    }
+
+    /// Samples named by their place.
+    package func differences(_ kind: String, _ samples: [[UInt8]]) -> [String] {
+        differences(samples.enumerated().map { (name: "\(kind) \($0.offset)", bytes: $0.element) })
+    }
+
+    private func hex(_ bytes: [UInt8]) -> String {
+        bytes.map { byte in
+            let text = String(byte, radix: 16)
+            return text.count == 1 ? "0" + text : text
+        }.joined()
+    }
+}

@@ -1,0 +1,115 @@
+"""What must be refused: a second cluster, a stranger's key, another cluster's node, two processes with one identity.
+
+    Tests/process/run guards
+"""
+
+import pathlib
+import shutil
+
+from checks import Failed, check, equal, main, poll, say
+from cluster import Cluster, ExtraNode, martlet, node_file, run_node_copy
+
+
+def log_of(cluster, number):
+    return (pathlib.Path(cluster.directory) / f"node{number}" / "output.txt").read_text(errors="replace")
+
+
+async def well(cluster):
+    """All three nodes are up, alive and ready; nothing else ever became a member."""
+    view = await cluster.admin(1, "/cluster")
+    states = sorted((m["number"], m["state"], m["gossip"]) for m in view["members"])
+    if states != [(n, "up", "alive") for n in (1, 2, 3)]:
+        raise Failed(repr(states))
+    await cluster.ready(1, 2, 3, seconds=5)
+    return True
+
+
+async def one_directory_one_process(cluster):
+    home = f"{cluster.directory}/node2"
+    node = ExtraNode(node_file(cluster, home, 9))
+    equal(await node.ended(), 1, "a second process on a data directory ends with 1")
+    check("another process uses the data directory" in node.output, "and says why", node.output)
+
+
+async def one_cluster(cluster, extra):
+    configuration = node_file(cluster, extra / "second", 9)
+    result = martlet("init", "--config", str(configuration))
+    equal(result.returncode, 1, "init beside a running cluster ends with 1")
+    check("answers for a cluster" in result.stderr, "and says why", result.stderr)
+    result = martlet("init", "--config", f"{cluster.directory}/node1/node.yaml")
+    equal(result.returncode, 1, "init in a directory that belongs to a cluster ends with 1")
+
+
+async def strangers(cluster, extra):
+    key = extra / "other.key"
+    key.write_text("5a" * 32 + "\n")
+    node = ExtraNode(node_file(cluster, extra / "stranger", 9, key=key))
+    try:
+        async def told():
+            return "the gossip keys differ" in node.output and "the gossip keys differ" in log_of(cluster, 1)
+        await poll("a node with another key and its seed both say that the keys differ", 30, told)
+        say("ok   a node with another key is refused, and both sides say why")
+        async def reasons():
+            answer = await cluster.http(cluster.admin_port(9), "GET", "/readyz", seconds=2)
+            return answer.status == 503 and "the gossip keys differ" in answer.text
+        await poll("its /readyz names the reason", 10, reasons)
+        say("ok   its /readyz names the reason")
+    finally:
+        node.kill()
+
+    alone = node_file(cluster, extra / "elsewhere", 9, seeds=())
+    equal(martlet("init", "--config", str(alone)).returncode, 0, "another cluster is formed with the same key")
+    node = ExtraNode(node_file(cluster, extra / "elsewhere", 9))
+    equal(await node.ended(), 1, "its node, given this cluster's seeds, ends with 1")
+    check("the other side belongs to another cluster" in node.output, "and says why", node.output)
+    check("the other side belongs to another cluster" in log_of(cluster, 1), "and so does the seed")
+
+
+async def copies(cluster, extra):
+    shutil.copytree(f"{cluster.directory}/node3", extra / "hot")
+    code, output = await run_node_copy(cluster, extra / "hot", 9)
+    equal(code, 1, "a copy of a running node's directory, with a higher boot epoch, ends with 1")
+    check("fenced off" in output, "and says why", output[-600:])
+    await poll("the original goes on", 10, lambda: well(cluster))
+    say("ok   the original goes on")
+
+    await cluster.tool("stop", "3")
+    shutil.copytree(f"{cluster.directory}/node3", extra / "cold")
+    await cluster.start(3)
+    await cluster.ready(3)
+    code, output = await run_node_copy(cluster, extra / "cold", 9)
+    equal(code, 1, "a copy with the same boot epoch ends with 1")
+    check("fenced off" in output, "and says why", output[-600:])
+    await poll("the original goes on", 10, lambda: well(cluster))
+
+    # While the original is away nobody can tell the copy from it, but only one of the two is ever let in.
+    await cluster.kill(3)
+    copy = ExtraNode(node_file(cluster, extra / "hot", 9))
+    try:
+        async def joined():
+            return (await cluster.http(cluster.admin_port(9), "GET", "/readyz", seconds=2)).status == 200
+        await poll("the copy takes the place of the original", 60, joined)
+        output = await cluster.tool("start", "3", may_fail=True)
+        async def fenced():
+            return "fenced off" in log_of(cluster, 3)
+        await poll("the original is refused now", 30, fenced)
+        say("ok   when the copy came first the original is fenced off")
+        equal(copy.process.poll(), None, "and the copy stays")
+    finally:
+        copy.kill()
+
+
+async def test():
+    async with Cluster(3).running() as cluster:
+        extra = pathlib.Path(cluster.directory) / "extra"
+        extra.mkdir()
+        await one_directory_one_process(cluster)
+        await one_cluster(cluster, extra)
+        await strangers(cluster, extra)
+        await poll("nothing has become of all that", 10, lambda: well(cluster))
+        say("ok   the cluster is as it was")
+        await copies(cluster, extra)
+
+
+if __name__ == "__main__":
+    main(test, 1200)
