@@ -2,6 +2,7 @@ import Admin
 import Consensus
 import Foundation
 import Gateway
+import Logging
 import Membership
 import NIOConcurrencyHelpers
 import NIOCore

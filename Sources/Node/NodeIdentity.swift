@@ -109,7 +109,7 @@ package final class DataDirectory: Sendable {
     package func note(hasLeft: Bool) {
         let marker = path + "/left"
         if hasLeft {
-            FileManager.default.createFile(atPath: marker, contents: nil)
+            _ = FileManager.default.createFile(atPath: marker, contents: nil)
         } else {
             try? FileManager.default.removeItem(atPath: marker)
         }
