@@ -27,6 +27,7 @@ let pushing: [Target.Dependency] = [
     .product(name: "AsyncHTTPClient", package: "async-http-client"),
     .product(name: "JWTKit", package: "jwt-kit"),
     .product(name: "Crypto", package: "swift-crypto"),
+    .product(name: "NIOSSL", package: "swift-nio-ssl"),
 ]
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
@@ -93,7 +94,7 @@ let package = Package(
                 .product(name: "JWTKit", package: "jwt-kit"),
             ] + nio + nioHTTP + hummingbird),
         target("Admin", ["Vocabulary", "Observability", "NodeConfig", log] + nio + hummingbird),
-        target("Push", ["Vocabulary", "Wire", "Observability", "NodeConfig", log] + pushing + nio),
+        target("Push", ["Vocabulary", "Wire"] + pushing + nio + nioHTTP),
 
         // Layer 3: shells. The actors around the machines.
         target(
@@ -159,7 +160,7 @@ let package = Package(
         tests(
             "PushTests",
             [
-                "Vocabulary", "Wire", "Push",
+                "Vocabulary", "Push",
                 .product(name: "NIOHTTP2", package: "swift-nio-http2"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "JWTKit", package: "jwt-kit"),

@@ -1,0 +1,56 @@
+import Crypto
+import Foundation
+import Wire
+
+/// The operator's own receiver: one signed JSON request a notification.
+///
+/// `martlet-signature: t=<seconds>,v1=<hex of HMAC-SHA256(secret, "<t>.<body>")>`: a receiver compares in constant time
+/// and refuses times more than some minutes away, so that nothing can be forged or replayed.
+struct WebhookSender: Sendable {
+    let settings: PushSettings.Webhook
+    let transport: PushTransport
+
+    func send(_ notification: PushNotification, to token: String, now: Date) async -> PushOutcome {
+        let body = Self.body(notification, token: token)
+        let time = String(Int(now.timeIntervalSince1970))
+        do {
+            let answer = try await transport.post(
+                settings.url,
+                headers: [
+                    ("content-type", "application/json"), ("martlet-notification-id", notification.id),
+                    ("martlet-signature", "t=\(time),v1=\(Self.signature(body, time, settings.secret))"),
+                ],
+                body: body)
+            let reason = "status \(answer.status)"
+            switch answer.status {
+            case 200...299: return .delivered
+            case 410: return .dead(reason)
+            case 408, 425, 429, 500...:
+                return .retry(reason, afterMilliseconds: answer.retryAfterMilliseconds)
+            default: return .failed(reason)
+            }
+        } catch {
+            return .retry("\(error)", afterMilliseconds: nil)
+        }
+    }
+
+    private static func signature(_ body: [UInt8], _ time: String, _ secret: [UInt8]) -> String {
+        let code = HMAC<SHA256>.authenticationCode(
+            for: Array("\(time).".utf8) + body, using: SymmetricKey(data: secret))
+        return code.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+
+    private static func body(_ notification: PushNotification, token: String) -> [UInt8] {
+        var json = JSONWriter()
+        json.beginObject()
+        json.field("token", token)
+        json.notificationFields(notification)
+        if let alert = notification.alert {
+            json.field("title", alert.title)
+            json.field("body", alert.body)
+        }
+        json.field("badge", notification.badge)
+        json.endObject()
+        return json.bytes
+    }
+}
