@@ -79,6 +79,14 @@ final class NodeLinks: PeerTransportDelegate {
             let parts = split(acks, count: count, by: { shard(.of($0.conversation, partitions)) })
             for (index, acks) in parts { inputs[index].append(.fanoutAcks(acks)) }
         case .push(let pushes): ports.deliver(pushes)
+        case .memberQueries(let queries):
+            let partitions = state.partitionCount
+            guard partitions > 0 else { return }
+            let parts = split(queries, count: count, by: { shard(.of($0.conversation, partitions)) })
+            for (index, queries) in parts { inputs[index].append(.memberQueries(queries, from: node)) }
+        case .memberSnapshots(let snapshots):
+            let parts = split(snapshots, count: count, by: { shard(GroupID($0.partition)) })
+            for (index, snapshots) in parts { inputs[index].append(.memberSnapshots(snapshots)) }
         default: break
         }
     }

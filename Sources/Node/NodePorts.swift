@@ -87,16 +87,43 @@ package final class NodePorts: Sendable {
     /// Takes fan-out items to the leaders of their partitions; what has no known leader is dropped here and
     /// driven again by the fan-out.
     func send(fanout items: [FanoutItem]) {
+        let shards = shards
+        var own = [[FanoutItem]](repeating: [], count: shards.count)
         var byPeer: [NodeID: [FanoutItem]] = [:]
         for item in items {
-            guard let leader = leaders.leader(of: GroupID(item.partition)) else { continue }
+            let group = GroupID(item.partition)
+            guard let leader = leaders.leader(of: group) else { continue }
             if leader == node {
-                shard(of: GroupID(item.partition)).post(.fanout([item], from: node))
+                own[Int(group.raw) % shards.count].append(item)
             } else {
                 byPeer[leader, default: []].append(item)
             }
         }
+        for (shard, items) in zip(shards, own) where !items.isEmpty { shard.post(.fanout(items, from: node)) }
         for (peer, items) in byPeer { transport.send(.fanout(items), to: peer) }
+    }
+
+    /// Asks the leaders of large groups who their members are; what is lost is asked again.
+    func send(queries: [MemberQuery], of group: (MemberQuery) -> GroupID) {
+        var byPeer: [NodeID: [MemberQuery]] = [:]
+        for query in queries {
+            let group = group(query)
+            guard let leader = leaders.leader(of: group) else { continue }
+            if leader == node {
+                shard(of: group).post(.memberQueries([query], from: node))
+            } else {
+                byPeer[leader, default: []].append(query)
+            }
+        }
+        for (peer, queries) in byPeer { transport.send(.memberQueries(queries), to: peer) }
+    }
+
+    /// Answers a node's questions for members.
+    func send(snapshots: [MemberSnapshot], to peer: NodeID) {
+        guard peer == node else { return transport.send(.memberSnapshots(snapshots), to: peer) }
+        for snapshot in snapshots {
+            shard(of: GroupID(snapshot.partition)).post(.memberSnapshots([snapshot]))
+        }
     }
 
     /// Acknowledges committed rows to the leader of the conversation's partition, wherever it is now.

@@ -20,6 +20,19 @@ struct ConvergenceTests {
         run.checkReceipts()
     }
 
+    /// The same with groups whose members are not named.
+    @Test(arguments: Array(41...80) as [UInt64])
+    func everythingAgreesAlsoInLargeGroups(seed: UInt64) {
+        var limits = Limits()
+        limits.fanoutDirectMax = 0
+        let run = Run(seed: seed, people: people, groups: groups, limits: limits)
+        run.play(steps: 250)
+        run.heal()
+        run.checkInboxes()
+        run.checkDevices()
+        run.checkReceipts()
+    }
+
     @Test func theSameRunEndsInTheSameBytes() {
         func contents() -> [[[UInt8]: [UInt8]]] {
             let run = Run(seed: 5, people: people, groups: groups)
@@ -56,8 +69,8 @@ private final class Run {
     var devices: [TestDevice] = []
     var waiting: [(token: UInt64, device: TestDevice)] = []
 
-    init(seed: UInt64, people: [UserID], groups: [ConversationID]) {
-        cluster = TestCluster(partitions: seed % 2 == 0 ? 4 : 1, seed: seed)
+    init(seed: UInt64, people: [UserID], groups: [ConversationID], limits: Limits = Limits()) {
+        cluster = TestCluster(partitions: seed % 2 == 0 ? 4 : 1, seed: seed, limits: limits)
         generator = SeededGenerator(seed: seed &* 77)
         self.people = people
         self.groups = groups
@@ -115,6 +128,7 @@ private final class Run {
             let other = pick(people)
             let changes: [GroupRequest.Change] = [
                 .add([other]), .remove(other), .rename("name \(step)"), .leave,
+                .setRole(other, .admin), .setRole(other, .owner),
             ]
             cluster.ask(.group(GroupRequest(group: pick(groups), actor: pick(people), change: pick(changes))))
         case 8, 9:

@@ -19,21 +19,26 @@ final class TestCluster {
     enum Packet {
         case item(FanoutItem)
         case ack(FanoutAck)
+        case query(MemberQuery)
+        case members(MemberSnapshot)
     }
 
-    let limits = Limits()
+    let limits: Limits
     let node = NodeID(high: 9, low: 9)
     var partitions: [Partition] = []
     var now = Moment(tick: Tick(10_000), wall: Timestamp(1_000_000))
     var network: [Packet] = []
     var chance = SeededGenerator(seed: 1)
     var lossPercent = 0.0
+    /// How often somebody asked for the members of a large group.
+    var queryCount = 0
     var results: [UInt64: OperationResult] = [:]
     var devices: [UInt64: TestDevice] = [:]
     var proposed: [Command] = []
     private var nextNumber: UInt64 = 1
 
-    init(partitions count: Int = 4, seed: UInt64 = 1) {
+    init(partitions count: Int = 4, seed: UInt64 = 1, limits: Limits = Limits()) {
+        self.limits = limits
         chance = SeededGenerator(seed: seed)
         for _ in 0..<count {
             partitions.append(Partition(conversations: newConversations(count), users: newUsers()))
@@ -127,6 +132,7 @@ final class TestCluster {
             case .reply(let token, let result): results[token] = result
             case .push(_, let push): deliver(push)
             case .acknowledge(let ack): network.append(.ack(ack))
+            case .askMembers(let query): network.append(.query(query))
             case .seen, .covered: Issue.record("a partition merges \(directive) itself")
             }
         }
@@ -188,6 +194,16 @@ final class TestCluster {
             let reader = partitions[place].store.reader
             perform(partitions[place].users.received(item, now: now, reader: reader), place)
         case .ack(let ack): partitions[index(of: ack.conversation)].conversations.acknowledged(ack)
+        case .query(let query):
+            queryCount += 1
+            let place = index(of: query.conversation)
+            let reader = partitions[place].store.reader
+            let members = partitions[place].conversations.members(query, now: now, reader: reader)
+            if let members { network.append(.members(members)) }
+        case .members(let snapshot):
+            let place = Int(snapshot.partition.raw)
+            let reader = partitions[place].store.reader
+            perform(partitions[place].users.received(snapshot, now: now, reader: reader), place)
         }
     }
 

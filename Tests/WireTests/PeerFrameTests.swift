@@ -168,6 +168,15 @@ struct PeerFrameTests {
         item.updates = [update]
         item.previewRev = Rev(9)
         item.targets[0].isHeadHidden = true
+        var elsewhere = item
+        elsewhere.partition = PartitionID(4)
+        elsewhere.targets = []
+        elsewhere.membersHead = Seq(3)
+        var later = elsewhere
+        later.rev = Rev(5)
+        let members = MemberSnapshot(
+            conversation: conversation, partition: PartitionID(4), epoch: 6,
+            members: [.init(user: ann, joinedSeq: Seq(2)), .init(user: bob, joinedSeq: Seq(1))])
         let events: [SessionPush.Event] = [
             .message(record, rev: Rev(2)), .status(status), .advanced(conversation, head: position),
             .version(InboxVersion(4)), .close(code: 4_001, reason: "replaced"), .update(update),
@@ -182,6 +191,9 @@ struct PeerFrameTests {
                 .response(id: 1, .notLeader(hint: node)), .response(id: 1, .interrupted(hint: nil)),
                 .leading([LedGroup(group: GroupID(4), term: Term(9))]), .keepAlive, .accepted,
                 .refused(.staleBoot), .proof([1, 2, 3]), .fanout([item]),
+                .fanout([item, elsewhere, later, item]), .fanout([]), .memberSnapshots([members]),
+                .memberQueries([MemberQuery(conversation: conversation, partition: PartitionID(4), epoch: 6)]
+                ),
                 .fanoutAcks([FanoutAck(partition: PartitionID(1), conversation: conversation, rev: Rev(2))]),
                 .push(pushes), .control(id: 1, .metadata([1, 2])), .control(id: 2, .fullSync([])),
                 .control(id: 3, .join(JoinRequest(node: node, name: "node4", zone: "a"))),

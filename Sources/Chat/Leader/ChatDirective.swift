@@ -12,6 +12,8 @@ package enum ChatDirective: Hashable, Sendable {
     case push(NodeID, SessionPush)
     /// Send to the leader of the conversation's partition.
     case acknowledge(FanoutAck)
+    /// Ask the leader of the group's partition.
+    case askMembers(MemberQuery)
     /// Write down lazily, merged with others, when the user was last online.
     case seen(LastSeenMark)
     /// Write down lazily, merged with others, how far a device has everything.

@@ -24,7 +24,7 @@ package struct ConversationPartition: Sendable {
     package init(partitionCount: Int, limits: Limits) {
         self.partitionCount = partitionCount
         self.limits = limits
-        fanout = FanoutMachine(partitionCount: partitionCount)
+        fanout = FanoutMachine(partitionCount: partitionCount, directMax: limits.fanoutDirectMax)
     }
 
     package var conversationCount: Int { conversations.count }
@@ -132,7 +132,7 @@ package struct ConversationPartition: Sendable {
         guard change.kind == .group else { return fanout.committed(change, roster: nil) }
         let count = partitionCount
         let roster = withGroup(change.conversation, now.tick) { group in
-            group.update(change.members)
+            group.update(change)
             return group.roster(reader: reader, partitionCount: count, now: now.tick)
         }
         fanout.committed(change, roster: roster)
@@ -160,6 +160,16 @@ package struct ConversationPartition: Sendable {
 
     /// A users' partition has committed rows.
     package mutating func acknowledged(_ ack: FanoutAck) { fanout.acknowledged(ack) }
+
+    /// Who the members of a large group are, for the leader of some of them.
+    package mutating func members<View: StateView>(
+        _ query: MemberQuery, now: Moment, reader: ChatReader<View>
+    ) -> MemberSnapshot? {
+        let count = partitionCount
+        return withGroup(query.conversation, now.tick) {
+            $0.roster(reader: reader, partitionCount: count, now: now.tick).snapshot(query)
+        }
+    }
 
     /// Another node leads a users' partition now.
     package mutating func leaderChanged(of partition: PartitionID) {

@@ -7,7 +7,7 @@ extension FanoutMachine {
         var header: Header
         var pending: [PartitionID: Pending] = [:]
         /// Partitions that the change being taken touched and that are not yet in the queue.
-        var unqueued: [PartitionID] = []
+        var unqueued: Set<PartitionID> = []
 
         init(_ change: ConversationChange) { header = Header(change) }
 
@@ -16,7 +16,7 @@ extension FanoutMachine {
             _modify {
                 var value = pending.removeValue(forKey: partition) ?? Pending()
                 defer {
-                    if !value.isQueued && !unqueued.contains(partition) { unqueued.append(partition) }
+                    if !value.isQueued { unqueued.insert(partition) }
                     pending[partition] = value
                 }
                 yield &value
@@ -32,6 +32,17 @@ extension FanoutMachine {
             }
             guard !concerned.isEmpty else { return }
             self[partition].add(concerned.compactMap { roster.members[$0] }, change)
+        }
+
+        /// Adds all members in every partition that has some, without naming them: whoever leads it knows them.
+        mutating func addMembers(_ change: ConversationChange, _ roster: GroupRoster) {
+            for (partition, _) in roster.byPartition { self[partition].addMembers(change) }
+            // A change of what is there may concern who hides the head; a new message hides it no more.
+            guard change.message == nil else { return }
+            for member in roster.members.values where member.hides(head: change.head) {
+                let partition = PartitionID.of(member.user, count: roster.partitionCount)
+                if change.concerns(member) { self[partition].add([member], change) }
+            }
         }
 
         mutating func becomeRepair() {
@@ -80,6 +91,8 @@ extension FanoutMachine {
     struct Pending: Sendable {
         var rev: Rev = .zero
         var targets: [UserID: FanoutItem.Target] = [:]
+        /// Set when all members in the partition are targets: the head they may see.
+        var membersHead: Seq?
         /// Bodies not sent yet.
         var messages: [MessageRecord] = []
         /// Receipts, the latest per member and kind.
@@ -94,14 +107,13 @@ extension FanoutMachine {
         var dueAt: Tick = .zero
         var attempts: UInt64 = 0
 
-        mutating func add(_ target: FanoutItem.Target, _ change: ConversationChange, joined: Seq) {
-            // Who joins with this change must not be shown bodies of before.
-            if joined == change.head {
-                messages.removeAll { $0.seq < joined }
-                // Nor changes of them; the others read what they lack.
-                if !updates.isEmpty { becomeRepair() }
-            }
+        mutating func add(_ target: FanoutItem.Target, _ change: ConversationChange) {
             merge(target)
+            note(change)
+        }
+
+        mutating func addMembers(_ change: ConversationChange) {
+            membersHead = max(membersHead ?? .zero, change.head)
             note(change)
         }
 
@@ -109,6 +121,7 @@ extension FanoutMachine {
             for member in members {
                 var target = FanoutItem.Target(
                     user: member.user, markOrdinal: .zero, read: .zero, isMember: true, head: change.head)
+                target.first = member.joinedSeq
                 target.isHeadHidden = member.hides(head: change.head)
                 merge(target)
             }
@@ -123,7 +136,10 @@ extension FanoutMachine {
             known.markOrdinal = max(known.markOrdinal, target.markOrdinal)
             known.read = max(known.read, target.read)
             known.isMember = target.isMember
-            if target.head >= known.head { known.isHeadHidden = target.isHeadHidden }
+            if target.head >= known.head {
+                known.isHeadHidden = target.isHeadHidden
+                known.first = target.first
+            }
             known.head = max(known.head, target.head)
             targets[target.user] = known
         }
@@ -164,11 +180,23 @@ extension FanoutMachine {
                 title: header.title, memberEpoch: header.memberEpoch, rev: rev,
                 headOrdinal: header.headOrdinal,
                 lastAt: header.lastAt, preview: header.preview,
-                targets: targets.values.sorted { $0.user < $1.user }, messages: messages,
+                targets: namedTargets, messages: messages,
                 statuses: statuses.values.sorted { ($0.rev, $0.user) < ($1.rev, $1.user) })
             item.updates = updates.values.sorted { $0.rev < $1.rev }
             item.previewRev = header.previewRev
+            item.membersHead = membersHead
             return item
+        }
+
+        /// Who is named is one of the members as well: what all may see, it may see.
+        private var namedTargets: [FanoutItem.Target] {
+            var named = targets.values.sorted { $0.user < $1.user }
+            guard let membersHead else { return named }
+            for place in named.indices where named[place].isMember && named[place].head < membersHead {
+                named[place].head = membersHead
+                named[place].isHeadHidden = false
+            }
+            return named
         }
     }
 }
@@ -189,6 +217,7 @@ extension FanoutItem.Target {
         self.init(
             user: member.user, markOrdinal: member.markOrdinal, read: member.read, isMember: member.isMember,
             head: member.lastVisible(head: head))
+        first = member.joinedSeq
         isHeadHidden = member.hides(head: head)
     }
 }

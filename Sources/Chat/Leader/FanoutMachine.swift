@@ -7,10 +7,13 @@ import Wire
 /// acknowledged.
 ///
 /// Bodies travel once: they are for live sessions, and a lost one is read from the conversation. Receipts
-/// travel until they are acknowledged, so whoever has a change of some rev has all receipts before it. In
-/// this version all groups name their targets, large ones too.
+/// travel until they are acknowledged, so whoever has a change of some rev has all receipts before it.
+/// Small groups name their targets. Of large ones only those are named whose own part changed; the receiving
+/// leader knows the others from a snapshot of the members, so that a message costs the number of partitions and
+/// not of members.
 package struct FanoutMachine: Sendable {
     private let partitionCount: Int
+    private let directMax: Int
     private var outstanding: [ConversationID: Outstanding] = [:]
     /// What has news to send, in the order it came.
     private var fresh: [Place] = []
@@ -22,7 +25,11 @@ package struct FanoutMachine: Sendable {
         var partition: PartitionID
     }
 
-    package init(partitionCount: Int) { self.partitionCount = partitionCount }
+    /// - Parameter directMax: members of a group that are named.
+    package init(partitionCount: Int, directMax: Int = Limits().fanoutDirectMax) {
+        self.partitionCount = partitionCount
+        self.directMax = directMax
+    }
 
     /// Whether every target has acknowledged everything, as far as this leader knows.
     package var isQuiet: Bool { outstanding.isEmpty }
@@ -39,11 +46,12 @@ package struct FanoutMachine: Sendable {
         entry.header.merge(change)
         for member in change.members {
             let partition = PartitionID.of(member.user, count: partitionCount)
-            entry[partition].add(
-                FanoutItem.Target(member, head: change.head), change, joined: member.joinedSeq)
+            entry[partition].add(FanoutItem.Target(member, head: change.head), change)
         }
-        let named = Set(change.members.map(\.user))
-        if let roster {
+        if let roster, change.audience == .everyone, change.memberCount > directMax {
+            entry.addMembers(change, roster)
+        } else if let roster {
+            let named = Set(change.members.map(\.user))
             for (partition, users) in roster.byPartition {
                 entry.add(users.filter { !named.contains($0) }, change, roster, to: partition)
             }
@@ -122,7 +130,7 @@ package struct FanoutMachine: Sendable {
             entry.pending[partition]?.isQueued = true
             fresh.append(Place(conversation: id, partition: partition))
         }
-        entry.unqueued.removeAll(keepingCapacity: true)
+        entry.unqueued.removeAll()
     }
 
     private mutating func take(_ place: Place, now: Tick) -> FanoutItem? {

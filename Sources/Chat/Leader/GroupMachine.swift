@@ -39,7 +39,7 @@ package struct GroupMachine: Sendable {
 
     /// A change was applied, whoever proposed it.
     package mutating func applied(_ outcome: GroupOutcome) -> [ChatDirective] {
-        roster?.update(outcome.members)
+        roster?.update(outcome.members, epoch: outcome.change?.memberEpoch ?? 0)
         guard let waiting = take(outcome.command) else { return [] }
         let result = OperationResult(outcome.result) { result in
             var result = result
@@ -66,7 +66,9 @@ package struct GroupMachine: Sendable {
     }
 
     /// A message or receipt has changed members' own parts.
-    package mutating func update(_ members: [ConversationMember]) { roster?.update(members) }
+    package mutating func update(_ change: ConversationChange) {
+        roster?.update(change.members, epoch: change.memberEpoch)
+    }
 
     /// The members, read once and kept in step by `applied` and `update`.
     package mutating func roster<View: StateView>(
@@ -74,7 +76,9 @@ package struct GroupMachine: Sendable {
     ) -> GroupRoster {
         lastUsed = now
         if let roster { return roster }
-        let loaded = GroupRoster(reader.members(of: group), partitionCount: partitionCount)
+        let loaded = GroupRoster(
+            reader.members(of: group), epoch: reader.conversation(group)?.memberEpoch ?? 0,
+            partitionCount: partitionCount)
         roster = loaded
         return loaded
     }

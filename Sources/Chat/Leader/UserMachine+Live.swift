@@ -30,7 +30,7 @@ extension UserMachine {
             live.removeValue(forKey: item.conversation)
             ?? LiveConversation(position: before()?.position ?? .start)
         let statuses = item.statuses.filter { known.isNews($0, for: target) }
-        let messages = item.messages.filter { $0.seq <= target.head }
+        let messages = item.messages.filter { $0.seq >= target.first && $0.seq <= target.head }
         let updates = item.updates.filter { known.isNews($0, for: target) }
         var pushes: [LivePush] = []
         for (place, event) in events(messages, statuses, updates, item.rev).enumerated() {
@@ -108,7 +108,8 @@ extension LiveConversation {
 
     /// Items carry every change that is not acknowledged, so the rev of the last item says what was sent.
     fileprivate func isNews(_ update: UpdateEvent, for target: FanoutItem.Target) -> Bool {
-        target.isMember && update.seq <= target.head && update.concerns(target.user)
+        target.isMember && update.seq >= target.first && update.seq <= target.head
+            && update.concerns(target.user)
             && update.rev > position.rev
     }
 

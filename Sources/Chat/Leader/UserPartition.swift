@@ -11,12 +11,14 @@ package struct UserPartition: Sendable {
     private var users: [UserID: UserMachine] = [:]
     private var inbox = InboxMerger()
     private var acks = AckMerger()
+    private var snapshots = MemberSnapshots()
     /// Who waits for a user to be committed.
     private var ensuring: [UserID: [UInt64]] = [:]
     /// Who waits for a change of an account.
     private var accounts: Set<UInt64> = []
     private var nextAcks: Tick = .zero
     private var nextExpiry: Tick = .zero
+    private var nextQueries: Tick = .zero
 
     package init(limits: Limits) { self.limits = limits }
 
@@ -123,6 +125,23 @@ package struct UserPartition: Sendable {
     package mutating func received<View: StateView>(
         _ item: FanoutItem, now: Moment, reader: ChatReader<View>
     ) -> [ChatDirective] {
+        var query: MemberQuery?
+        let expanded = snapshots.expand(item, now: now.tick, query: &query)
+        return (expanded.map { take($0, now, reader) } ?? []) + (query.map { [.askMembers($0)] } ?? [])
+    }
+
+    /// Takes who the members of a large group are; items have waited for it.
+    package mutating func received<View: StateView>(
+        _ snapshot: MemberSnapshot, now: Moment, reader: ChatReader<View>
+    ) -> [ChatDirective] {
+        var query: MemberQuery?
+        let items = snapshots.take(snapshot, now: now.tick, query: &query)
+        return items.flatMap { take($0, now, reader) } + (query.map { [.askMembers($0)] } ?? [])
+    }
+
+    private mutating func take<View: StateView>(
+        _ item: FanoutItem, _ now: Moment, _ reader: ChatReader<View>
+    ) -> [ChatDirective] {
         var pushes: [LivePush] = []
         for target in item.targets {
             // Taken out, so that it is changed in place.
@@ -190,6 +209,10 @@ package struct UserPartition: Sendable {
     package mutating func tick(now: Moment) -> [ChatDirective] {
         var directives: [ChatDirective] = []
         if let updates = inbox.takeBatch(now: now.tick) { directives.append(.propose(.inboxBatch(updates))) }
+        if now.tick >= nextQueries {
+            nextQueries = now.tick + 1_000
+            directives += snapshots.tick(now: now.tick).map { .askMembers($0) }
+        }
         if now.tick >= nextExpiry {
             nextExpiry = now.tick + 1_000
             for user in users.keys.sorted() { directives += expire(user, now) }

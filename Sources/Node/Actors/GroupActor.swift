@@ -29,7 +29,7 @@ actor GroupActor {
         machine.refused(command, refusal)
     }
 
-    func update(_ members: [ConversationMember]) { machine.update(members) }
+    func update(_ change: ConversationChange) { machine.update(change) }
 
     func roster(reader: Reader, partitionCount: Int, now: Tick) -> GroupRoster {
         machine.roster(reader: reader, partitionCount: partitionCount, now: now)

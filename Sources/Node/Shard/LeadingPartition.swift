@@ -18,6 +18,7 @@ final class LeadingPartition {
     var fanout: FanoutMachine
     var inbox = InboxMerger()
     var acks = AckMerger()
+    var snapshots = MemberSnapshots()
     var expiry = ExpiryMachine()
     /// Who asked, by the token that the machines answer with.
     var origins: [UInt64: WaitingOrigin] = [:]
@@ -27,11 +28,11 @@ final class LeadingPartition {
     var ensuring: [UserID: [UInt64]] = [:]
     private var nextToken: UInt64 = 1
 
-    init(group: GroupID, partition: PartitionID, term: Term, partitionCount: Int) {
+    init(group: GroupID, partition: PartitionID, term: Term, partitionCount: Int, limits: Limits) {
         self.group = group
         self.partition = partition
         self.term = term
-        fanout = FanoutMachine(partitionCount: partitionCount)
+        fanout = FanoutMachine(partitionCount: partitionCount, directMax: limits.fanoutDirectMax)
     }
 
     func token(for origin: RequestOrigin) -> UInt64 {
@@ -87,7 +88,8 @@ extension ShardActor {
         else { return }
         let term = hosted.term
         let leading = LeadingPartition(
-            group: group, partition: partition, term: term, partitionCount: metadata.partitionCount)
+            group: group, partition: partition, term: term, partitionCount: metadata.partitionCount,
+            limits: limits)
         leading.fanout.resume(reader(group))
         withFanout.insert(group)
         groups[group]?.leading = leading
@@ -120,6 +122,7 @@ extension ShardActor {
                 ports.answer(waiting.origin, .result(result))
             case .push(let node, let push): outgoing.pushes.append((node, push))
             case .acknowledge(let ack): outgoing.acks.append(ack)
+            case .askMembers(let query): outgoing.queries.append(query)
             case .seen(let mark): leading.acks.see(mark)
             case .covered(let version): leading.acks.cover(version)
             }

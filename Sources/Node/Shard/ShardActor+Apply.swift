@@ -136,7 +136,7 @@ extension ShardActor {
             let count = metadata.partitionCount
             let actor = groupActor(change.conversation, in: leading)
             roster = actor.assumeIsolated { actor in
-                actor.update(change.members)
+                actor.update(change)
                 return actor.roster(reader: reader, partitionCount: count, now: now)
             }
         }

@@ -7,6 +7,7 @@ import Wire
 struct OutgoingDeliveries {
     var pushes: [(NodeID, SessionPush)] = []
     var acks: [FanoutAck] = []
+    var queries: [MemberQuery] = []
 }
 
 extension ShardActor {
@@ -18,28 +19,75 @@ extension ShardActor {
 
     func receive(fanout items: [FanoutItem], from node: NodeID) {
         let now = clock.tick()
+        var live: [LivePush] = []
+        var before: FanoutItem?
         for item in items {
             guard let leading = groups[GroupID(item.partition)]?.leading else { continue }
-            pushLive(item, in: leading)
-            leading.inbox.merge(item, now: now)
+            var query: MemberQuery?
+            let expanded = leading.snapshots.expand(item, now: now, query: &query)
+            if let query { outgoing.queries.append(query) }
+            guard let expanded else { continue }
+            // What says the same to several partitions leaves as one push per node with sessions.
+            if let last = before, !last.hasContent(of: item) { push(&live) }
+            before = item
+            live += pushes(expanded, in: leading)
+            leading.inbox.merge(expanded, now: now)
+        }
+        push(&live)
+    }
+
+    private func push(_ live: inout [LivePush]) {
+        for case .push(let node, let push) in live.merged { outgoing.pushes.append((node, push)) }
+        live = []
+    }
+
+    /// Who the members of large groups are: items have waited for it.
+    func receive(_ snapshots: [MemberSnapshot]) {
+        let now = clock.tick()
+        for snapshot in snapshots {
+            guard let leading = groups[GroupID(snapshot.partition)]?.leading else { continue }
+            var query: MemberQuery?
+            for item in leading.snapshots.take(snapshot, now: now, query: &query) {
+                var live = pushes(item, in: leading)
+                push(&live)
+                leading.inbox.merge(item, now: now)
+            }
+            if let query { outgoing.queries.append(query) }
         }
     }
 
+    /// For the leaders of users' partitions that have an item for all members of a large group.
+    func answer(_ queries: [MemberQuery], to node: NodeID) {
+        guard let metadata else { return }
+        let now = clock.tick()
+        let snapshots = queries.compactMap { query -> MemberSnapshot? in
+            let group = GroupID.of(query.conversation, metadata.partitionCount)
+            guard let leading = groups[group]?.leading else { return nil }
+            let reader = reader(group)
+            let roster = groupActor(query.conversation, in: leading).assumeIsolated {
+                $0.roster(reader: reader, partitionCount: metadata.partitionCount, now: now)
+            }
+            return roster.snapshot(query)
+        }
+        if !snapshots.isEmpty { ports.send(snapshots: snapshots, to: node) }
+    }
+
     /// Live sessions hear at once; the rows follow by the log.
-    private func pushLive(_ item: FanoutItem, in leading: LeadingPartition) {
+    private func pushes(_ item: FanoutItem, in leading: LeadingPartition) -> [LivePush] {
+        var live: [LivePush] = []
         for target in item.targets {
             guard let actor = leading.users[target.user] else { continue }
             let positions = positions(of: target.user, in: leading)
             let reader = reader(leading.group)
             let pending = leading.inbox.row(of: target.user, in: item.conversation)
-            let pushes = actor.assumeIsolated {
+            live += actor.assumeIsolated {
                 $0.receive(
                     item, target,
                     before: { pending ?? reader.inboxRow(target.user, item.conversation) },
                     positions: positions)
             }
-            perform(pushes.merged, in: leading)
         }
+        return live
     }
 
     func receive(acks: [FanoutAck]) {
@@ -87,6 +135,10 @@ extension ShardActor {
         if !outgoing.acks.isEmpty, let metadata {
             let count = metadata.partitionCount
             ports.send(acks: outgoing.acks) { .of($0.conversation, count) }
+        }
+        if !outgoing.queries.isEmpty, let metadata {
+            let count = metadata.partitionCount
+            ports.send(queries: outgoing.queries) { .of($0.conversation, count) }
         }
         outgoing = OutgoingDeliveries()
     }
@@ -136,6 +188,7 @@ extension ShardActor {
         if !items.isEmpty { ports.send(fanout: items) }
         let progress = leading.fanout.takeProgress()
         if !progress.isEmpty { propose(.fanoutProgress(progress), in: leading) }
+        outgoing.queries += leading.snapshots.tick(now: now)
         let moment = moment()
         if let expiry = leading.expiry.take(now: moment.wall, reader: reader(leading.group)) {
             propose(expiry, in: leading)

@@ -118,6 +118,8 @@ actor ShardActor {
         case .request(let origin, let group, let operation): handle(operation, group: group, origin: origin)
         case .fanout(let items, let node): receive(fanout: items, from: node)
         case .fanoutAcks(let acks): receive(acks: acks)
+        case .memberQueries(let queries, let node): answer(queries, to: node)
+        case .memberSnapshots(let snapshots): receive(snapshots)
         case .metadata(let metadata): adopt(metadata)
         case .suspicion(let node, let isSuspect): raft.suspect(node: node, isSuspect)
         case .leaderChanged(let group): leaderChanged(of: group)

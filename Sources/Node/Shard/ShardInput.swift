@@ -13,6 +13,8 @@ enum ShardInput: Sendable {
     case request(RequestOrigin, GroupID, Operation)
     case fanout([FanoutItem], from: NodeID)
     case fanoutAcks([FanoutAck])
+    case memberQueries([MemberQuery], from: NodeID)
+    case memberSnapshots([MemberSnapshot])
     /// The committed metadata changed.
     case metadata(ClusterMetadata)
     /// Gossip's opinion of a node.

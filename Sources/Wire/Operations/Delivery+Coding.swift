@@ -1,8 +1,20 @@
 import Vocabulary
 
 extension ByteWriter {
-    package mutating func fanoutItem(_ value: FanoutItem) {
-        varint(UInt64(value.partition.raw))
+    /// Items in a row that say the same to several partitions carry it once.
+    package mutating func fanoutItems(_ items: [FanoutItem]) {
+        varint(items.count)
+        var before: FanoutItem?
+        for item in items {
+            let repeats = before.map { $0.hasContent(of: item) } ?? false
+            bool(repeats)
+            if !repeats { fanoutContent(item) }
+            fanoutAudience(item)
+            before = item
+        }
+    }
+
+    private mutating func fanoutContent(_ value: FanoutItem) {
         identity(value.conversation)
         u8(value.kind.rawValue)
         list(value.pair) { $0.text($1) }
@@ -12,18 +24,24 @@ extension ByteWriter {
         counter(value.headOrdinal)
         timestamp(value.lastAt)
         text(value.preview)
+        list(value.messages) { $0.messageRecord($1) }
+        list(value.statuses) { $0.statusEvent($1) }
+        list(value.updates) { $0.updateEvent($1) }
+        counter(value.previewRev)
+    }
+
+    private mutating func fanoutAudience(_ value: FanoutItem) {
+        varint(UInt64(value.partition.raw))
+        optional(value.membersHead) { $0.counter($1) }
         list(value.targets) { writer, target in
             writer.text(target.user)
             writer.counter(target.markOrdinal)
             writer.counter(target.read)
             writer.bool(target.isMember)
             writer.counter(target.head)
+            writer.counter(target.first)
             writer.bool(target.isHeadHidden)
         }
-        list(value.messages) { $0.messageRecord($1) }
-        list(value.statuses) { $0.statusEvent($1) }
-        list(value.updates) { $0.updateEvent($1) }
-        counter(value.previewRev)
     }
 
     package mutating func fanoutAck(_ value: FanoutAck) {
@@ -67,24 +85,42 @@ extension ByteWriter {
 }
 
 extension ByteReader {
-    package mutating func fanoutItem() throws(DecodingFailure) -> FanoutItem {
+    package mutating func fanoutItems() throws(DecodingFailure) -> [FanoutItem] {
+        var before: FanoutItem?
+        return try list { r throws(DecodingFailure) in
+            let repeats = try r.bool()
+            if repeats && before == nil { throw DecodingFailure.unknown(field: "fan-out item", value: 1) }
+            var item: FanoutItem
+            if repeats, let before { item = before } else { item = try r.fanoutContent() }
+            try r.fanoutAudience(&item)
+            before = item
+            return item
+        }
+    }
+
+    private mutating func fanoutContent() throws(DecodingFailure) -> FanoutItem {
         var item = FanoutItem(
-            partition: PartitionID(try varint32()), conversation: try identity(),
-            kind: try bool() ? .group : .direct, pair: try userIDs(), title: try text(),
-            memberEpoch: try varint(), rev: try counter(), headOrdinal: try counter(),
-            lastAt: try timestamp(), preview: try text(),
-            targets: try list { r throws(DecodingFailure) in
-                var target = FanoutItem.Target(
-                    user: try r.textIdentity(), markOrdinal: try r.counter(), read: try r.counter(),
-                    isMember: try r.bool(), head: try r.counter())
-                target.isHeadHidden = try r.bool()
-                return target
-            },
+            partition: PartitionID(0), conversation: try identity(), kind: try bool() ? .group : .direct,
+            pair: try userIDs(), title: try text(), memberEpoch: try varint(), rev: try counter(),
+            headOrdinal: try counter(), lastAt: try timestamp(), preview: try text(), targets: [],
             messages: try list { r throws(DecodingFailure) in try r.messageRecord() },
             statuses: try list { r throws(DecodingFailure) in try r.statusEvent() })
         item.updates = try list { r throws(DecodingFailure) in try r.updateEvent() }
         item.previewRev = try counter()
         return item
+    }
+
+    private mutating func fanoutAudience(_ item: inout FanoutItem) throws(DecodingFailure) {
+        item.partition = PartitionID(try varint32())
+        item.membersHead = try optional { r throws(DecodingFailure) in try r.counter(Seq.self) }
+        item.targets = try list { r throws(DecodingFailure) in
+            var target = FanoutItem.Target(
+                user: try r.textIdentity(), markOrdinal: try r.counter(), read: try r.counter(),
+                isMember: try r.bool(), head: try r.counter())
+            target.first = try r.counter()
+            target.isHeadHidden = try r.bool()
+            return target
+        }
     }
 
     package mutating func fanoutAck() throws(DecodingFailure) -> FanoutAck {

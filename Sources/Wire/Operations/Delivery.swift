@@ -11,6 +11,8 @@ package struct FanoutItem: Hashable, Sendable {
         package var isMember: Bool
         /// The last seq this user may see: the head, or its leave seq.
         package var head: Seq
+        /// The seq the user joined with: what is before it is no news for it.
+        package var first = Seq.zero
         /// The user deleted the head for itself: its list shows no preview of it.
         package var isHeadHidden = false
         package init(user: UserID, markOrdinal: Ordinal, read: Seq, isMember: Bool, head: Seq) {
@@ -34,6 +36,8 @@ package struct FanoutItem: Hashable, Sendable {
     package var lastAt: Timestamp
     package var preview: String
     package var targets: [Target]
+    /// Set when all members of `memberEpoch` in the partition are targets too, named or not: the head they may see.
+    package var membersHead: Seq?
     /// New messages for live sessions, ascending; may be empty when only rows are repaired.
     package var messages: [MessageRecord]
     /// New receipts for live sessions of the targets.
@@ -62,6 +66,16 @@ package struct FanoutItem: Hashable, Sendable {
         self.targets = targets
         self.messages = messages
         self.statuses = statuses
+    }
+}
+
+extension FanoutItem {
+    /// Whether both say the same, be it to others: it then travels once.
+    package func hasContent(of other: FanoutItem) -> Bool {
+        conversation == other.conversation && rev == other.rev && memberEpoch == other.memberEpoch
+            && previewRev == other.previewRev && headOrdinal == other.headOrdinal && lastAt == other.lastAt
+            && kind == other.kind && pair == other.pair && title == other.title && preview == other.preview
+            && messages == other.messages && statuses == other.statuses && updates == other.updates
     }
 }
 

@@ -46,13 +46,19 @@ extension PeerFrame {
             body.controlAnswer(answer)
         case .fanout(let items):
             body.u8(30)
-            body.list(items) { $0.fanoutItem($1) }
+            body.fanoutItems(items)
         case .fanoutAcks(let acks):
             body.u8(31)
             body.list(acks) { $0.fanoutAck($1) }
         case .push(let pushes):
             body.u8(32)
             body.list(pushes) { $0.sessionPush($1) }
+        case .memberQueries(let queries):
+            body.u8(60)
+            body.list(queries) { $0.memberQuery($1) }
+        case .memberSnapshots(let snapshots):
+            body.u8(61)
+            body.list(snapshots) { $0.memberSnapshot($1) }
         }
     }
 
@@ -112,9 +118,11 @@ extension ByteReader {
         case 21: return .response(id: try varint(), try peerAnswer())
         case 22: return .control(id: try varint(), try controlRequest())
         case 23: return .controlAnswer(id: try varint(), try controlAnswer())
-        case 30: return .fanout(try list { r throws(DecodingFailure) in try r.fanoutItem() })
+        case 30: return .fanout(try fanoutItems())
         case 31: return .fanoutAcks(try list { r throws(DecodingFailure) in try r.fanoutAck() })
         case 32: return .push(try list { r throws(DecodingFailure) in try r.sessionPush() })
+        case 60: return .memberQueries(try list { r throws(DecodingFailure) in try r.memberQuery() })
+        case 61: return .memberSnapshots(try list { r throws(DecodingFailure) in try r.memberSnapshot() })
         default: throw .unknown(field: "peer frame", value: UInt64(kind))
         }
     }

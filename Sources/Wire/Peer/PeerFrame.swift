@@ -26,6 +26,8 @@ package enum PeerFrame: Hashable, Sendable {
     case fanout([FanoutItem])
     case fanoutAcks([FanoutAck])
     case push([SessionPush])
+    case memberQueries([MemberQuery])
+    case memberSnapshots([MemberSnapshot])
 }
 
 package struct LedGroup: Hashable, Sendable {
