@@ -163,8 +163,8 @@ class Sender:
     again, under the same id, on the next node.
     """
 
-    def __init__(self, cluster, user, recipient, node, numbers=None, pause=0.0):
-        self.cluster, self.user, self.recipient = cluster, user, recipient
+    def __init__(self, cluster, user, recipient, node, numbers=None, pause=0.0, group=False):
+        self.cluster, self.user, self.recipient, self.group = cluster, user, recipient, group
         self.node, self.pause = node, pause
         self.nodes = list(numbers or cluster.numbers)
         self.acknowledged = {}
@@ -200,7 +200,7 @@ class Sender:
         try:
             if client is None or client.is_closed:
                 client = await Client(self.cluster, self.user, self.node, token=self._token()).open(seconds=5)
-            answer = await client.send(self.recipient, text, name, seconds=12)
+            answer = await client.send(self.recipient, text, name, group=self.group, seconds=12)
         except (OSError, WebSocketException, Failed, TimeoutError, EOFError):
             await self._next_node(client)
             return None
