@@ -53,6 +53,9 @@ struct CommandCodecTests {
             changing(1, by: ann, .unreact),
             .expireMessages(
                 ExpiryCommand(at: Timestamp(9), places: [.init(conversation: club, seq: Seq(3))])),
+            .account(
+                AccountCommand(
+                    user: ann, change: .renameDevice(phone, name: "p"), at: Timestamp(6), token: 7)),
         ]
     }
 

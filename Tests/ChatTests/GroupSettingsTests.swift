@@ -125,6 +125,9 @@ struct GroupSettingsTests {
         for asked: GroupChange in [.rename("x"), .add([dan]), .leave, .remove(bob), .setRole(bob, .admin)] {
             #expect(try refusal(ann, asked) == .gone)
         }
+        #expect(
+            try store.apply(changing(2, by: bob, .edit("y"), in: club)).first?.messageChange?.result.refusal
+                == .gone)
         #expect(try refusal(dan, .join(secret(1))) == .gone)
         #expect(try refusal(dan, .leave) == .notMember)
         #expect(try refusal(ann, .close) == nil, "again is fine")

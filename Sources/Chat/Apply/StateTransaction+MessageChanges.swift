@@ -48,6 +48,7 @@ extension StateTransaction {
         // What one may still see, one may still put out of sight.
         if command.request.change == .deleteForMe { return nil }
         if !place.member.isMember { return .notMember }
+        if place.record.isClosed { return .groupClosed }
         let isOwn = place.message.sender == command.request.actor
         switch command.request.change {
         case .edit:
