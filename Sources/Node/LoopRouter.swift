@@ -30,16 +30,16 @@ actor LoopRouter {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.executor.asUnownedSerialExecutor() }
 
-    init(loop: any EventLoop, index: Int, ports: NodePorts, limits: Limits) {
+    init(loop: any EventLoop, index: Int, ports: NodePorts, limits: Limits, bootEpoch: UInt32) {
         self.loop = loop
         self.index = UInt64(index)
         self.ports = ports
-        machine = OperationRouter(limits: limits)
+        machine = OperationRouter(limits: limits, bootEpoch: UInt64(bootEpoch))
     }
 
     func perform(_ operation: Operation, group: GroupID, completion: @escaping Completion) {
         counter += 1
-        let id = index << 48 | counter
+        let id = OperationRouter.request(counter, of: index)
         completions[id] = completion
         startTicking()
         run { machine, out in
@@ -68,8 +68,8 @@ actor LoopRouter {
         body(&machine, &directives)
         for directive in directives {
             switch directive {
-            case .send(let id, let partition, let operation, let node):
-                ports.sendRequest(id: id, partition: partition, operation: operation, to: node)
+            case .send(let id, let place, let partition, let operation, let node):
+                ports.sendRequest(id: id, place: place, partition: partition, operation: operation, to: node)
             case .complete(let id, let result): completions.removeValue(forKey: id)?(result)
             }
         }

@@ -181,7 +181,9 @@ final class NodeAssembly: Sendable {
             ports: ports, state: state, roster: roster, transport: transport, loop: loops[0])
         let shards = makeShards(ports: ports, store: store, log: log, roster: roster)
         let routers = loops.enumerated().map { index, loop in
-            LoopRouter(loop: loop, index: index, ports: ports, limits: configuration.limits)
+            LoopRouter(
+                loop: loop, index: index, ports: ports, limits: configuration.limits,
+                bootEpoch: identity.bootEpoch)
         }
         connect(ports: ports, shards: shards, routers: routers)
         log.onPinned { groups in

@@ -65,9 +65,9 @@ final class NodeLinks: PeerTransportDelegate {
             for index in snapshotShards(snapshot, count: count) {
                 inputs[index].append(.snapshot(snapshot, from: node))
             }
-        case .request(let id, let partition, let operation):
+        case .request(let id, let place, let partition, let operation):
             let group = GroupID(partition)
-            inputs[shard(group)].append(.request(.peer(node, id: id), group, operation))
+            inputs[shard(group)].append(.request(.peer(node, id: id), place, group, operation))
         case .response(let id, let answer): ports.deliver(answer, id: id, from: node)
         case .fanout(let items):
             for (index, items) in split(items, count: count, by: { shard(GroupID($0.partition)) }) {

@@ -1,3 +1,4 @@
+import Chat
 import NIOConcurrencyHelpers
 import NIOCore
 import Observability
@@ -57,12 +58,14 @@ package final class NodePorts: Sendable {
 
     package func isReachable(_ peer: NodeID) -> Bool { peer == node || transport.isOpen(to: peer) }
 
-    func sendRequest(id: UInt64, partition: PartitionID, operation: Operation, to peer: NodeID) {
+    func sendRequest(
+        id: UInt64, place: StreamPlace, partition: PartitionID, operation: Operation, to peer: NodeID
+    ) {
         if peer == node {
             let group = GroupID(partition)
-            shard(of: group).post(.request(.local(id: id), group, operation))
+            shard(of: group).post(.request(.local(id: id), place, group, operation))
         } else {
-            transport.send(.request(id: id, partition: partition, operation), to: peer)
+            transport.send(.request(id: id, place: place, partition: partition, operation), to: peer)
         }
     }
 
@@ -76,7 +79,7 @@ package final class NodePorts: Sendable {
     /// An answer for a router of this node; the id's upper bits name it.
     func deliver(_ answer: PeerAnswer, id: UInt64, from peer: NodeID) {
         let routers = targets.withLockedValue { $0.routers }
-        let index = Int(id >> 48)
+        let index = Int(OperationRouter.index(of: id))
         if index < routers.count { routers[index].post(.answer(id: id, answer, from: peer)) }
     }
 

@@ -16,7 +16,7 @@ struct OperationRouterTests {
     private let one = NodeID(high: 0, low: 1)
     private let two = NodeID(high: 0, low: 2)
     private let group = GroupID(PartitionID(3))
-    private var router = OperationRouter(limits: Limits())
+    private var router = OperationRouter(limits: Limits(), bootEpoch: 1)
     private var out: [RouterDirective] = []
     private var now = Tick(1_000)
 
@@ -26,9 +26,23 @@ struct OperationRouterTests {
             group: ConversationID(high: 1, low: 1), actor: UserID(unchecked: "ann"),
             change: .remove(UserID(unchecked: "bob"))))
 
+    /// What was ordered, without places.
     private mutating func take() -> [RouterDirective] {
         defer { out = [] }
-        return out
+        return out.map { directive in
+            guard case .send(let id, _, let partition, let operation, let node) = directive else {
+                return directive
+            }
+            return .send(id, Self.anywhere, partition, operation, to: node)
+        }
+    }
+
+    private static let anywhere = StreamPlace(stream: 0, position: 0)
+
+    /// The places of what was sent.
+    private mutating func takePlaces() -> [StreamPlace] {
+        defer { out = [] }
+        return out.compactMap { if case .send(_, let place, _, _, _) = $0 { place } else { nil } }
     }
 
     private mutating func perform(_ id: UInt64, _ operation: Operation, _ view: View) {
@@ -40,7 +54,7 @@ struct OperationRouterTests {
     }
 
     private func sent(_ id: UInt64, _ operation: Operation, to node: NodeID) -> RouterDirective {
-        .send(id, PartitionID(3), operation, to: node)
+        .send(id, Self.anywhere, PartitionID(3), operation, to: node)
     }
 
     private mutating func tick(_ milliseconds: UInt64, _ view: View) {
@@ -124,5 +138,41 @@ struct OperationRouterTests {
         #expect(take() == [])
         router.linkOpened(now: now, view: View(leader: one), out: &out)
         #expect(take() == [sent(1, read, to: one)])
+    }
+
+    @Test mutating func whatIsSentAgainIsAHigherStream() {
+        let view = View(leader: one)
+        for id in 1...3 as ClosedRange<UInt64> { perform(id, read, view) }
+        let first = takePlaces()
+        #expect(first.map(\.position) == [0, 1, 2])
+        #expect(Set(first.map(\.stream)).count == 1)
+        answered(1, .notLeader(hint: nil), by: one)
+        tick(50, view)
+        let second = takePlaces()
+        #expect(second.map(\.position) == [0, 1, 2])
+        #expect(second[0].stream > first[0].stream)
+        #expect(first[0].stream > 1 << 32)
+    }
+
+    @Test func nothingIsTakenBehindWhatWasDeclined() {
+        var gate = StreamGate()
+        let source = StreamGate.Source(node: one, request: OperationRouter.request(7, of: 0), group: group)
+        let other = StreamGate.Source(node: one, request: OperationRouter.request(7, of: 1), group: group)
+        func admits(_ stream: UInt64, _ position: UInt64, _ source: StreamGate.Source) -> Bool {
+            gate.admits(StreamPlace(stream: stream, position: position), from: source)
+        }
+        let first = admits(5, 0, source)
+        gate.declined(source)
+        let behind = admits(5, 1, source)
+        let others = admits(5, 0, other)
+        let again = [admits(6, 0, source), admits(6, 1, source)]
+        #expect([first, behind, others] == [true, false, true])
+        #expect(again == [true, true])
+        // A gap: something was lost on the way.
+        let gap = [admits(6, 3, source), admits(6, 2, source)]
+        #expect(gap == [false, false])
+        // What comes late was sent again.
+        let late = [admits(5, 2, source), admits(7, 1, source), admits(7, 0, source), admits(8, 0, source)]
+        #expect(late == [false, false, false, true])
     }
 }

@@ -185,7 +185,10 @@ struct PeerFrameTests {
         let pushes = events.map {
             SessionPush(addressees: [.init(session: 9, position: position)], event: $0)
         }
-        return operations.map { .request(id: 7, partition: PartitionID(3), $0) }
+        return operations.map {
+            .request(
+                id: 7, place: StreamPlace(stream: 1 << 33, position: 4), partition: PartitionID(3), $0)
+        }
             + results.map { .response(id: 8, .result($0)) }
             + [
                 .response(id: 1, .notLeader(hint: node)), .response(id: 1, .interrupted(hint: nil)),

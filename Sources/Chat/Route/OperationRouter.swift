@@ -4,7 +4,7 @@ import Wire
 /// What a router orders.
 package enum RouterDirective: Hashable, Sendable {
     /// Ask this node to carry the operation out.
-    case send(UInt64, PartitionID, Operation, to: NodeID)
+    case send(UInt64, StreamPlace, PartitionID, Operation, to: NodeID)
     /// The operation with this number is over.
     case complete(UInt64, OperationResult)
 }
@@ -22,7 +22,7 @@ package protocol RouteView {
 /// Holds an operation while its partition has no leader and repeats it, under the same dedup key, when a leader
 /// or a link was lost, for up to `sendHoldMilliseconds`; then the outcome is `unknown` if it may have been
 /// proposed, `unavailable` if it never was. All operations of one group go to one node at a time, in the order
-/// they came, so that pipelined sends never overtake each other.
+/// they came and numbered (`StreamGate`), so that pipelined sends never overtake each other.
 package struct OperationRouter: Sendable {
     private struct Pending: Sendable {
         let operation: Operation
@@ -41,6 +41,8 @@ package struct OperationRouter: Sendable {
         var target: NodeID?
         /// The node asked did not lead: nobody is asked before this moment, unless a leader announces itself.
         var heldUntil: Tick = .zero
+        /// The place of what is sent next.
+        var place = StreamPlace(stream: 0, position: 0)
     }
 
     /// Call `tick` this often while something is pending.
@@ -51,7 +53,17 @@ package struct OperationRouter: Sendable {
     private var pending: [UInt64: Pending] = [:]
     private var queues: [GroupID: GroupQueue] = [:]
 
-    package init(limits: Limits) { holdMilliseconds = limits.sendHoldMilliseconds }
+    private var lastStream: UInt64
+
+    /// - Parameter bootEpoch: of this process; streams of a later one have higher numbers.
+    package init(limits: Limits, bootEpoch: UInt64) {
+        holdMilliseconds = limits.sendHoldMilliseconds
+        lastStream = bootEpoch << 32
+    }
+
+    /// The id of a router's request: which of the node's routers it is stands above.
+    package static func request(_ count: UInt64, of index: UInt64) -> UInt64 { index << 48 | count }
+    package static func index(of request: UInt64) -> UInt64 { request >> 48 }
 
     package var isIdle: Bool { pending.isEmpty }
 
@@ -140,7 +152,15 @@ package struct OperationRouter: Sendable {
         }
         if queue.target == leader { return }
         queues[group]?.target = leader
-        for id in queue.ids { resend(id, to: leader, now: now, out: &out) }
+        resendAll(of: group, to: leader, now: now, out: &out)
+    }
+
+    private mutating func resendAll(
+        of group: GroupID, to node: NodeID, now: Tick, out: inout [RouterDirective]
+    ) {
+        lastStream += 1
+        queues[group]?.place = StreamPlace(stream: lastStream, position: 0)
+        for id in queues[group]?.ids ?? [] { resend(id, to: node, now: now, out: &out) }
     }
 
     private mutating func resend(
@@ -156,9 +176,12 @@ package struct OperationRouter: Sendable {
     }
 
     private mutating func send(_ id: UInt64, to node: NodeID, now: Tick, out: inout [RouterDirective]) {
-        guard let entry = pending[id], let partition = entry.group.partition else { return }
+        guard let entry = pending[id], let partition = entry.group.partition,
+            let place = queues[entry.group]?.place
+        else { return }
         pending[id]?.sentAt = now
-        out.append(.send(id, partition, entry.operation, to: node))
+        queues[entry.group]?.place.position += 1
+        out.append(.send(id, place, partition, entry.operation, to: node))
     }
 
     /// Time has passed.
@@ -173,7 +196,7 @@ package struct OperationRouter: Sendable {
                 // The answers may be lost: the same node is asked again, all in order.
                 let oldest = queue.ids.first.flatMap { pending[$0]?.sentAt } ?? now
                 if now.since(oldest) > Self.resendMilliseconds {
-                    for id in queue.ids { resend(id, to: target, now: now, out: &out) }
+                    resendAll(of: group, to: target, now: now, out: &out)
                 }
                 if target != view.leader(of: group) { redirect(group, now: now, view: view, out: &out) }
             } else if queue.heldUntil <= now {

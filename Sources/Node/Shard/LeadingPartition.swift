@@ -100,13 +100,12 @@ extension ShardActor {
         ports.withdrawLeading(group)
         guard let leading = groups[group]?.leading else { return }
         groups[group]?.leading = nil
-        let hint = raft.status(of: group)?.leader
         for (_, waiting) in leading.origins.sorted(by: { $0.key < $1.key }) {
-            ports.answer(waiting.origin, .interrupted(hint: hint == ports.node ? nil : hint))
+            decline(waiting.origin, group, isInterrupted: true)
         }
         for (token, read) in reads.sorted(by: { $0.key < $1.key }) where read.group == group {
             reads[token] = nil
-            ports.answer(read.origin, .notLeader(hint: hint == ports.node ? nil : hint))
+            decline(read.origin, group)
         }
     }
 
@@ -143,10 +142,9 @@ extension ShardActor {
     /// The leadership is going or gone: whoever waits asks the next leader.
     private func handOn(_ command: Command, in leading: LeadingPartition) {
         let refusal = Refusal(.unavailable, "The partition changes its leader.", retryAfterMilliseconds: 100)
-        let hint = raft.status(of: leading.group)?.leader
         for case .reply(let token, _) in withdraw(command, refusal, in: leading) {
             if let origin = leading.origins.removeValue(forKey: token)?.origin {
-                ports.answer(origin, .notLeader(hint: hint == ports.node ? nil : hint))
+                decline(origin, leading.group)
             }
         }
     }

@@ -4,12 +4,33 @@ import Vocabulary
 import Wire
 
 extension ShardActor {
-    /// One operation for a partition of this shard. Only its leader answers with a result.
-    func handle(_ operation: Operation, group: GroupID, origin: RequestOrigin) {
-        guard let leading = groups[group]?.leading else {
-            let hint = raft.status(of: group)?.leader
-            return ports.answer(origin, .notLeader(hint: hint == ports.node ? nil : hint))
+    /// One operation for a partition of this shard, unless one before it was declined.
+    func take(_ operation: Operation, group: GroupID, origin: RequestOrigin, place: StreamPlace) {
+        guard gate.admits(place, from: source(of: origin, group)) else { return decline(origin, group) }
+        handle(operation, group: group, origin: origin)
+    }
+
+    private func source(of origin: RequestOrigin, _ group: GroupID) -> StreamGate.Source {
+        switch origin {
+        case .local(let id): StreamGate.Source(node: ports.node, request: id, group: group)
+        case .peer(let node, let id): StreamGate.Source(node: node, request: id, group: group)
         }
+    }
+
+    /// This node does not lead the group, or not any more: the router asks the next leader, for this and all that
+    /// it sent behind it.
+    ///
+    /// - Parameter isInterrupted: it was proposed, and nobody here knows what became of it.
+    func decline(_ origin: RequestOrigin, _ group: GroupID, isInterrupted: Bool = false) {
+        gate.declined(source(of: origin, group))
+        let leader = raft.status(of: group)?.leader
+        let hint = leader == ports.node ? nil : leader
+        ports.answer(origin, isInterrupted ? .interrupted(hint: hint) : .notLeader(hint: hint))
+    }
+
+    /// Only the partition's leader answers with a result.
+    private func handle(_ operation: Operation, group: GroupID, origin: RequestOrigin) {
+        guard let leading = groups[group]?.leading else { return decline(origin, group) }
         guard leading.origins.count + reads.count < limits.proposalsMax else {
             let refusal = Refusal(
                 .overloaded, "This partition has too much in hand.", retryAfterMilliseconds: 100)
@@ -127,8 +148,7 @@ extension ShardActor {
         let token = nextRead
         nextRead += 1
         guard raft.read(group: group, token: token, now: clock.tick()) else {
-            let hint = raft.status(of: group)?.leader
-            return ports.answer(origin, .notLeader(hint: hint == ports.node ? nil : hint))
+            return decline(origin, group)
         }
         reads[token] = WaitingRead(group: group, origin: origin, operation: operation)
     }
@@ -146,8 +166,7 @@ extension ShardActor {
         guard let read = reads[ready.token] else { return }
         guard let index = ready.index, let hosted = groups[read.group], let leading = hosted.leading else {
             reads[ready.token] = nil
-            let hint = raft.status(of: read.group)?.leader
-            return ports.answer(read.origin, .notLeader(hint: hint == ports.node ? nil : hint))
+            return decline(read.origin, read.group)
         }
         guard hosted.applied >= index else {
             readsAwaitingApply.append((ready.token, index))

@@ -48,6 +48,8 @@ actor ShardActor {
     var reads: [UInt64: WaitingRead] = [:]
     var nextRead: UInt64 = 1
     var metadataReads: [UInt64: @Sendable (ClusterMetadata?) -> Void] = [:]
+    /// Keeps what routers send in the order they sent it.
+    var gate = StreamGate()
     var readsAwaitingApply: [(token: UInt64, index: LogIndex)] = []
     /// Partitions whose fan-out has news.
     var withFanout: Set<GroupID> = []
@@ -115,7 +117,8 @@ actor ShardActor {
         case .heartbeatAck(let ack, let node): raft.receive(ack, from: node, now: now)
         case .snapshot(let frame, let node): receive(frame, from: node)
         case .persisted(let sequence): persisted(through: sequence)
-        case .request(let origin, let group, let operation): handle(operation, group: group, origin: origin)
+        case .request(let origin, let place, let group, let operation):
+            take(operation, group: group, origin: origin, place: place)
         case .fanout(let items, let node): receive(fanout: items, from: node)
         case .fanoutAcks(let acks): receive(acks: acks)
         case .memberQueries(let queries, let node): answer(queries, to: node)

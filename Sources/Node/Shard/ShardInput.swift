@@ -10,7 +10,7 @@ enum ShardInput: Sendable {
     case snapshot(SnapshotFrame, from: NodeID)
     /// Everything handed to the log up to this batch is on disk.
     case persisted(sequence: UInt64)
-    case request(RequestOrigin, GroupID, Operation)
+    case request(RequestOrigin, StreamPlace, GroupID, Operation)
     case fanout([FanoutItem], from: NodeID)
     case fanoutAcks([FanoutAck])
     case memberQueries([MemberQuery], from: NodeID)

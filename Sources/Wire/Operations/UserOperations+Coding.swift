@@ -64,6 +64,7 @@ extension ByteWriter {
         bool(value.isMember)
         counter(value.version)
         rowSettings(value.settings)
+        counter(value.previewRev)
     }
 
     mutating func conversationsQuery(_ value: ConversationsQuery) {
@@ -128,13 +129,15 @@ extension ByteReader {
     }
 
     package mutating func inboxRow() throws(DecodingFailure) -> InboxRow {
-        InboxRow(
+        var row = InboxRow(
             conversation: try identity(), kind: try bool() ? .group : .direct,
             peer: try optional { r throws(DecodingFailure) in try r.textIdentity(UserID.self) },
             title: try text(), head: try counter(), rev: try counter(), lastAt: try timestamp(),
             preview: try text(), headOrdinal: try counter(), markOrdinal: try counter(), read: try counter(),
             memberEpoch: try varint(), isMember: try bool(), version: try counter(),
             settings: try rowSettings())
+        row.previewRev = try counter()
+        return row
     }
 
     mutating func conversationsQuery() throws(DecodingFailure) -> ConversationsQuery {

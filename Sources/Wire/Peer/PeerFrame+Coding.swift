@@ -27,9 +27,11 @@ extension PeerFrame {
         case .snapshot(let frame):
             body.u8(14)
             body.snapshotFrame(frame)
-        case .request(let id, let partition, let operation):
+        case .request(let id, let place, let partition, let operation):
             body.u8(20)
             body.varint(id)
+            body.varint(place.stream)
+            body.varint(place.position)
             body.varint(UInt64(partition.raw))
             body.operation(operation)
         case .response(let id, let answer):
@@ -114,7 +116,9 @@ extension ByteReader {
                 })
         case 14: return .snapshot(try snapshotFrame())
         case 20:
-            return .request(id: try varint(), partition: PartitionID(try varint32()), try operation())
+            return .request(
+                id: try varint(), place: StreamPlace(stream: try varint(), position: try varint()),
+                partition: PartitionID(try varint32()), try operation())
         case 21: return .response(id: try varint(), try peerAnswer())
         case 22: return .control(id: try varint(), try controlRequest())
         case 23: return .controlAnswer(id: try varint(), try controlAnswer())

@@ -18,7 +18,7 @@ package enum PeerFrame: Hashable, Sendable {
     case leading([LedGroup])
     case snapshot(SnapshotFrame)
 
-    case request(id: UInt64, partition: PartitionID, Operation)
+    case request(id: UInt64, place: StreamPlace, partition: PartitionID, Operation)
     case response(id: UInt64, PeerAnswer)
     case control(id: UInt64, ControlRequest)
     case controlAnswer(id: UInt64, ControlAnswer)
