@@ -32,7 +32,10 @@ struct ConversationModel {
 
     /// C1 and I17: gapless seqs, and each send stored at most once. Returns what is wrong.
     mutating func committed(_ outcome: CommandOutcome) -> String? {
-        guard case .message(let outcome) = outcome, let record = outcome.change?.message else { return nil }
+        // Groups have system messages too: they are the chat checker's.
+        guard case .message(let outcome) = outcome, let change = outcome.change, change.kind == .direct,
+            let record = change.message
+        else { return nil }
         let message = Message(
             sender: record.sender, id: record.clientMessageID, content: record.content)
         let key = SendKey(conversation: record.conversation, sender: message.sender, id: message.id)

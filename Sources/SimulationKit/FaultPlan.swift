@@ -43,6 +43,8 @@ struct FaultPlan {
     /// How fast a node may send snapshots.
     var moveBytesPerSecond: UInt64 = 1 << 20
 
+    var chat = ChatPlan()
+
     /// Nothing fails unless a scenario says so.
     init() {}
 
@@ -73,5 +75,6 @@ struct FaultPlan {
         purgeBytes = segmentBytes * Int.random(in: 2...8, using: &random)
         moveBytesPerSecond = (4 << 10) << UInt64.random(in: 0...10, using: &random)
         chunkBytes = 256 << Int.random(in: 0...6, using: &random)
+        chat = ChatPlan(&random)
     }
 }

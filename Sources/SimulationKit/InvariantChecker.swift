@@ -42,6 +42,8 @@ final class InvariantChecker {
     private var configurations = ConfigurationChecker()
     private var members = MetadataChecker()
     private(set) var model = ConversationModel()
+    /// Judges what clients see; it hears of every entry once.
+    var chat: ChatChecker?
 
     func fail(_ text: String) { violations.append(text) }
 
@@ -214,6 +216,7 @@ final class InvariantChecker {
         for outcome in outcomes {
             if let text = model.committed(outcome) { fail("group \(group): \(text)") }
         }
+        if group != .metadata { chat?.committed(entry, outcomes) }
     }
 
     /// Group 0's state after the entry at `index`; the first word counts, the rest is compared by hash.

@@ -17,7 +17,7 @@ extension Simulation {
     func send(_ frame: PeerFrame, from node: SimulatedNode, to other: NodeID) {
         let number = SimulatedNode.number(of: other)
         let frame = plan.usesCodec ? passed(frame) : frame
-        if !plan.isStreamed && frame.isRaft {
+        if !plan.isStreamed && frame.needsNoLink {
             guard self.node(number).life != .gone else { return }
             for delay in network.delays(from: node.host, to: self.node(number).host) {
                 schedule(.frame(.peer(frame), from: node.number, to: number, epoch: nil), after: delay)
@@ -180,9 +180,11 @@ extension Simulation {
 
 extension PeerFrame {
     /// Traffic that may be lost, doubled and overtaken.
-    fileprivate var isRaft: Bool {
+    fileprivate var needsNoLink: Bool {
         switch self {
         case .raft, .heartbeat, .heartbeatAck: true
+        // Driven until it is acknowledged, in any order.
+        case .fanout, .fanoutAcks: true
         default: false
         }
     }

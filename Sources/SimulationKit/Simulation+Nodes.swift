@@ -9,15 +9,16 @@ extension Simulation {
     /// Carries out what the machines order, until they order nothing more.
     func pump(_ node: SimulatedNode) {
         var frames: [NodeID: [PeerFrame]] = [:]
-        while checker.violations.isEmpty, node.isUp {
-            let output = node.raft.takeOutput()
-            if output.isEmpty { break }
-            perform(output, of: node, frames: &frames)
-        }
+        repeat {
+            while checker.violations.isEmpty, node.isUp {
+                let output = node.raft.takeOutput()
+                if output.isEmpty { break }
+                perform(output, of: node, frames: &frames)
+            }
+        } while flushChat(node)
         for (other, frames) in frames.sorted(by: { $0.key < $1.key }) {
             send(frames, from: node, to: other)
         }
-        flushChat(node)
         writeLog(of: node)
     }
 

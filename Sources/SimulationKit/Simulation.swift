@@ -69,6 +69,7 @@ final class Simulation {
     var fingerprint: UInt64 = 0
     var eventCount = 0
     var readsAnswered = 0
+    let chat: ChatSide
 
     convenience init(seed: UInt64, milliseconds: UInt64, isTraced: Bool) {
         var random = SeededGenerator(seed: seed)
@@ -84,6 +85,8 @@ final class Simulation {
         trace = Trace(isOn: isTraced)
         coordinator = Coordinator(replaceAfterMilliseconds: plan.replaceAfterMilliseconds)
         cluster = ClusterID(high: 1, low: seed)
+        chat = ChatSide(plan: plan.chat, random: self.random.split())
+        checker.chat = chat.checker
         hostOfAddress = Dictionary(
             uniqueKeysWithValues: (1...plan.hosts).map { (SimulatedNode.address(of: $0), $0) })
         for number in 0..<plan.clients {
@@ -111,6 +114,7 @@ final class Simulation {
             eventCount += 1
             fingerprint = (fingerprint ^ time) &* 0x0000_0100_0000_01B3
             perform(event)
+            if let wrong = chat.checker.violations.first { checker.fail(wrong) }
             if areFaultsOn && now > faultsEnd {
                 areFaultsOn = false
                 beginStandstill()
