@@ -76,7 +76,8 @@ extension Simulation {
             if node.raft.isLeader(of: .metadata) {
                 _ = node.raft.propose(group: .metadata, command: command)
             }
-        case .request, .response, .fanout, .fanoutAcks, .push: receive(chat: frame, from: sender, on: node)
+        case .request, .response, .fanout, .fanoutAcks, .memberQueries, .memberSnapshots, .push:
+            receive(chat: frame, from: sender, on: node)
         default: checker.fail("node \(node.number) got \(frame) from \(number)")
         }
     }
@@ -184,7 +185,7 @@ extension PeerFrame {
         switch self {
         case .raft, .heartbeat, .heartbeatAck: true
         // Driven until it is acknowledged, in any order.
-        case .fanout, .fanoutAcks: true
+        case .fanout, .fanoutAcks, .memberQueries, .memberSnapshots: true
         default: false
         }
     }

@@ -40,12 +40,16 @@ final class ChatShell {
     var toDevices: [(connection: UInt64, DeviceBound)] = []
     private var ownFrames: [PeerFrame] = []
 
-    init(node: NodeID, host: any ChatHost, partitionCount: Int, bootEpoch: Int, now: Tick) {
+    init(
+        node: NodeID, host: any ChatHost, partitionCount: Int, directMax: Int, bootEpoch: Int, now: Tick
+    ) {
         self.node = node
         self.host = host
         self.partitionCount = partitionCount
         self.bootEpoch = UInt64(bootEpoch)
-        limits = Limits()
+        var limits = Limits()
+        limits.fanoutDirectMax = directMax
+        self.limits = limits
         rules = SessionRules(limits: limits)
         router = OperationRouter(limits: limits, bootEpoch: self.bootEpoch)
         nextRefresh = now + 10_000
@@ -148,6 +152,11 @@ final class ChatShell {
                 if let leader = host.leaders.leader(of: GroupID(partition)) {
                     post(.fanoutAcks([ack]), to: leader)
                 }
+            case .askMembers(let query):
+                let partition = PartitionID.of(query.conversation, count: partitionCount)
+                if let leader = host.leaders.leader(of: GroupID(partition)) {
+                    post(.memberQueries([query]), to: leader)
+                }
             case .seen, .covered: preconditionFailure("a partition merges \(directive) itself")
             }
         }
@@ -199,9 +208,23 @@ final class ChatShell {
                 let group = GroupID(PartitionID.of(ack.conversation, count: partitionCount))
                 led[group]?.conversations.acknowledged(ack)
             }
+        case .memberQueries(let queries): for query in queries { answer(query, to: peer) }
+        case .memberSnapshots(let snapshots):
+            for snapshot in snapshots {
+                let group = GroupID(snapshot.partition)
+                let directives = led[group]?.users.received(
+                    snapshot, now: now, reader: host.reader(of: group))
+                perform(directives ?? [], group)
+            }
         case .push(let pushes): deliver(pushes)
         default: break
         }
+    }
+
+    private func answer(_ query: MemberQuery, to peer: NodeID) {
+        let group = GroupID(PartitionID.of(query.conversation, count: partitionCount))
+        let snapshot = led[group]?.conversations.members(query, now: now, reader: host.reader(of: group))
+        if let snapshot { post(.memberSnapshots([snapshot]), to: peer) }
     }
 
     private func receive(_ item: FanoutItem) {

@@ -110,6 +110,8 @@ struct ChatPlan {
     var disconnects = 0.0
     var stalls = 0.0
     var groupChanges = 0.0
+    /// Groups with more members are fanned out by their epoch.
+    var directMax = 100
 
     /// Nobody.
     init() {}
@@ -118,6 +120,7 @@ struct ChatPlan {
         pace = UInt64.random(in: 150...600, using: &random)
         disconnects = Double.random(in: 0...8, using: &random)
         stalls = random.chance(percent: 40) ? Double.random(in: 0...3, using: &random) : 0
+        directMax = [1, 2, 100].randomElement(using: &random) ?? 100
         groupChanges = Double.random(in: 2...15, using: &random)
         for number in 0..<Int.random(in: 2...5, using: &random) {
             let user = UserID(unchecked: "person\(number)")

@@ -128,7 +128,7 @@ extension Simulation {
         if let shell = node.chat.shell { return shell }
         let shell = ChatShell(
             node: node.id, host: SimulatedChatHost(self, node), partitionCount: plan.partitions,
-            bootEpoch: node.boots, now: tick)
+            directMax: chat.plan.directMax, bootEpoch: node.boots, now: tick)
         node.chat.shell = shell
         return shell
     }
