@@ -42,6 +42,13 @@ struct AdminRoutes: Sendable {
         router.get("/cluster/partitions/:p") { _, context in
             AdminAnswer.json(try await partition(context.parameters.require("p")))
         }
+        router.get("/cluster/partitions/:p/content") { _, context in
+            let number = try await partition(context.parameters.require("p")).partition
+            guard let content = await source.content(of: number) else {
+                throw AdminRefusal.notFound("this node holds no replica of partition \(number)")
+            }
+            return AdminAnswer.json(content)
+        }
         router.get("/cluster/ring") { _, _ in AdminAnswer.json(await source.ring()) }
         router.get("/cluster/locate") { request, _ in
             AdminAnswer.json(try await source.locate(locateQuery(request)))

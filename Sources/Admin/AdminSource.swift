@@ -16,6 +16,8 @@ package protocol AdminSource: Sendable {
     func cluster(committed: Bool) async throws(AdminRefusal) -> ClusterView
     /// At most `limit` partitions from number `first` on, in order.
     func partitions(from first: Int, limit: Int) async -> [PartitionView]
+    /// Reads all of a partition's state on this node; `nil` when it holds no replica of it.
+    func content(of partition: Int) async -> ContentHashView?
     func ring() async -> RingView
     func locate(_ query: LocateQuery) async throws(AdminRefusal) -> LocateView
     func node() async -> NodeView

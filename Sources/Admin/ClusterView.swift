@@ -149,6 +149,8 @@ package struct MemberView: Codable, Hashable, Sendable {
     package var rttMilliseconds: Double?
     package var version: String
     package var zone: String?
+    /// What an operator can do about a member that does not answer; absent while there is nothing to do.
+    package var advice: String?
 
     package init(
         nodeID: String, name: String, number: Int, state: String, gossip: String, client: String,
@@ -187,6 +189,7 @@ package struct MemberView: Codable, Hashable, Sendable {
         case rttMilliseconds = "rtt_ms"
         case version
         case zone
+        case advice
     }
 
     /// Every key is always there; what is not known is `null`.
@@ -206,5 +209,6 @@ package struct MemberView: Codable, Hashable, Sendable {
         try container.encode(rttMilliseconds, forKey: .rttMilliseconds)
         try container.encode(version, forKey: .version)
         try container.encode(zone, forKey: .zone)
+        try container.encodeIfPresent(advice, forKey: .advice)
     }
 }

@@ -10,13 +10,17 @@ package struct PartitionView: Codable, Hashable, Sendable {
     package var commit: UInt64
     package var applied: UInt64
     package var persisted: UInt64
+    /// Digest of everything that this node's replica has applied; the same on every replica that has applied as
+    /// much. `nil` when it holds none.
+    package var stateHash: String?
     /// Entries by which each other replica is behind; known on the leader only.
     package var lag: [String: Int]
 
     package init(
         partition: Int, leader: String?, voters: [String], learners: [String], term: UInt64, commit: UInt64,
-        applied: UInt64, persisted: UInt64, lag: [String: Int]
+        applied: UInt64, persisted: UInt64, stateHash: String? = nil, lag: [String: Int]
     ) {
+        self.stateHash = stateHash
         self.partition = partition
         self.leader = leader
         self.voters = voters
@@ -37,6 +41,7 @@ package struct PartitionView: Codable, Hashable, Sendable {
         case commit
         case applied
         case persisted
+        case stateHash = "state_hash"
         case lag
     }
 
@@ -51,6 +56,7 @@ package struct PartitionView: Codable, Hashable, Sendable {
         try container.encode(commit, forKey: .commit)
         try container.encode(applied, forKey: .applied)
         try container.encode(persisted, forKey: .persisted)
+        try container.encode(stateHash, forKey: .stateHash)
         try container.encode(lag, forKey: .lag)
     }
 }

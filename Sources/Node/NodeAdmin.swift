@@ -121,7 +121,7 @@ final class NodeAdmin: AdminSource {
         _ member: ClusterMember, isSelf: Bool, gossip: MemberView?, leaders: Int, replicas: Int
     ) -> Admin.MemberView {
         let addresses = gossip?.record.addresses
-        return Admin.MemberView(
+        var view = Admin.MemberView(
             nodeID: member.node.description, name: member.name, number: Int(member.number),
             state: member.state.name,
             gossip: isSelf ? "alive" : gossip.map { "\($0.status)" } ?? "dead",
@@ -129,6 +129,13 @@ final class NodeAdmin: AdminSource {
             leaders: leaders, replicas: replicas, incarnation: gossip?.record.incarnation.raw ?? 0,
             rttMilliseconds: isSelf ? nil : gossip?.roundTripMilliseconds,
             version: gossip?.record.version ?? "", zone: member.profile.zone)
+        let isExpected = member.state == .up || member.state == .draining || member.state == .leaving
+        if isExpected && view.gossip == "dead" {
+            view.advice =
+                "start it again; if it ends with exit code 65 or its disk is lost: martlet rebuild there, start "
+                + "it, then POST /cluster/members/\(member.node)/replace here"
+        }
+        return view
     }
 
     func partitions(from first: Int, limit: Int) async -> [PartitionView] {
@@ -164,7 +171,8 @@ final class NodeAdmin: AdminSource {
             learners: (configuration?.learners.map(\.node) ?? assignment.incoming.map(\.node)).map(
                 \.description),
             term: report?.status.term.raw ?? 0, commit: report?.status.commit.raw ?? 0,
-            applied: report?.status.applied.raw ?? 0, persisted: report?.persisted.raw ?? 0, lag: lag)
+            applied: report?.status.applied.raw ?? 0, persisted: report?.persisted.raw ?? 0,
+            stateHash: report?.digest.description, lag: lag)
     }
 
     func ring() async -> RingView {

@@ -46,6 +46,7 @@ final class NodeAssembly: Sendable {
         } catch {
             throw NodeFailure.directory(error)
         }
+        if let reason = directory.condemnation() { throw NodeFailure.storageCorrupt(reason) }
         guard let ring = try NodeProcess.gossipKeys(secrets) else {
             throw NodeFailure.badGossipKey("it is needed: every node of a cluster has the same key")
         }
@@ -169,7 +170,8 @@ final class NodeAssembly: Sendable {
     ) async throws -> NodeParts {
         admin.isOpening.withLockedValue { $0 = true }
         let (log, recovered, buried) = try openLog(cluster: cluster, node: node)
-        let store = try RocksStateStore(path: directory.storePath)
+        let ending = StorageEnding(directory)
+        let store = try openStore(ending)
         try checkState(store, recovered)
         admin.isOpening.withLockedValue { $0 = false }
         let state = NodeState()
@@ -179,7 +181,7 @@ final class NodeAssembly: Sendable {
         let roster = MemberRoster(node: node, clock: clock)
         let handover = PartitionHandover(
             ports: ports, state: state, roster: roster, transport: transport, loop: loops[0])
-        let shards = makeShards(ports: ports, store: store, log: log, roster: roster)
+        let shards = makeShards(ports: ports, store: store, log: log, roster: roster, ending: ending)
         let routers = loops.enumerated().map { index, loop in
             LoopRouter(
                 loop: loop, index: index, ports: ports, limits: configuration.limits,
@@ -219,7 +221,7 @@ final class NodeAssembly: Sendable {
         keeper.start()
         return NodeParts(
             node: node, configuration: configuration, state: state, ports: ports, log: log, store: store,
-            shards: shards, gateway: gateway, gossip: gossip, keeper: keeper, life: life,
+            readPool: pool, shards: shards, gateway: gateway, gossip: gossip, keeper: keeper, life: life,
             readiness: readiness,
             dispatcher: dispatcher)
     }
@@ -239,8 +241,24 @@ final class NodeAssembly: Sendable {
                 directory: directory.walPath, cluster: cluster, node: node, options: options)
             return (opened.log, opened.recovered, opened.buried)
         } catch let corruption as StorageCorruption {
-            throw NodeFailure.storageCorrupt("\(corruption)")
+            throw condemned("\(corruption)")
         }
+    }
+
+    private func openStore(_ ending: StorageEnding) throws -> RocksStateStore {
+        do {
+            return try RocksStateStore(
+                path: directory.storePath, settings: RocksStateStore.Settings(onFatal: ending.failed))
+        } catch {
+            guard error.isCorruption else { throw error }
+            throw condemned("the state store is corrupt: \(error)")
+        }
+    }
+
+    /// Noted, so that a disk that reads well the next time is not believed.
+    private func condemned(_ reason: String) -> NodeFailure {
+        directory.condemn(reason)
+        return .storageCorrupt(reason)
     }
 
     /// The log never starts above what the state store holds (rule R2), nor does the state run ahead of the log
@@ -250,7 +268,7 @@ final class NodeAssembly: Sendable {
             let applied = store.applied(group: group, generation: replica.generation)
             let last = replica.entries.last?.index ?? replica.point.index
             guard applied >= replica.point.index, applied <= last else {
-                throw NodeFailure.storageCorrupt(
+                throw condemned(
                     "group \(group): the state stands at \(applied), the log holds \(replica.point.index) to \(last)"
                 )
             }
@@ -261,7 +279,8 @@ final class NodeAssembly: Sendable {
     }
 
     private func makeShards(
-        ports: NodePorts, store: RocksStateStore, log: WriteAheadLog, roster: MemberRoster
+        ports: NodePorts, store: RocksStateStore, log: WriteAheadLog, roster: MemberRoster,
+        ending: StorageEnding
     ) -> [ShardActor] {
         var generator = SystemRandomNumberGenerator()
         return loops.enumerated().map { index, loop in
@@ -271,7 +290,8 @@ final class NodeAssembly: Sendable {
                     limits: configuration.limits, logger: logger, clock: clock, metrics: metrics,
                     coordinator: Coordinator(
                         replaceAfterMilliseconds: configuration.thresholds.replaceAfterMilliseconds),
-                    liveness: { roster.liveness() }, raftSettings: RaftSettings(), seed: generator.next(),
+                    liveness: { roster.liveness() }, raftSettings: RaftSettings(), ending: ending,
+                    seed: generator.next(),
                     moveBytesPerSecond: configuration.thresholds.moveBytesPerSecond
                         / UInt64(loops.count),
                     recovered: recoveries.events))

@@ -3,6 +3,7 @@ import Consensus
 import Gateway
 import Logging
 import NIOCore
+import NIOPosix
 import NodeConfig
 import PeerTransport
 import RocksStorage
@@ -18,6 +19,7 @@ struct NodeParts: Sendable {
     let ports: NodePorts
     let log: WriteAheadLog
     let store: RocksStateStore
+    let readPool: NIOThreadPool
     let shards: [ShardActor]
     let gateway: GatewayServer
     let gossip: MembershipShell

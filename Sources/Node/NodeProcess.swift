@@ -117,12 +117,14 @@ package enum NodeFailure: ProcessEnding {
     case refused(String)
     /// The cluster has let this node go for good.
     case removed
+    case notDamaged(String)
 
     package var exit: ProcessExit {
         switch self {
         case .storageCorrupt: .storageCorrupt
         case .badGossipKey: .badConfiguration
-        case .noCluster, .clusterAnswers, .cannotListen, .directory, .fenced, .refused, .removed: .failed
+        case .noCluster, .clusterAnswers, .cannotListen, .directory, .fenced, .refused, .removed, .notDamaged:
+            .failed
         }
     }
 
@@ -135,10 +137,12 @@ package enum NodeFailure: ProcessEnding {
             "\(directory) belongs to no cluster: run 'martlet init' once to form one, or configure seeds to join one"
         case .storageCorrupt(let reason):
             """
-            the write-ahead log is corrupt: \(reason)
-            This node must not vote. Wipe its data directory and start it again: it joins as a new node, and the \
-            cluster rebuilds its replicas (then: martlet replace of the old node).
+            storage corrupt: \(reason)
+            This node must not vote with what it has. Run 'martlet rebuild' with its configuration and start it again: \
+            it joins as a new node. Then have the others replace the old one ('martlet replace').
             """
+        case .notDamaged(let directory):
+            "\(directory) is not known to be damaged; --force moves it aside all the same"
         case .cannotListen(let reason): reason
         case .directory(let failure): failure.description
         case .fenced(let reason):

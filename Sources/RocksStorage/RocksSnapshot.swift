@@ -11,7 +11,8 @@ package final class RocksSnapshot: SnapshotSource, @unchecked Sendable {
         case ended
     }
 
-    package let applied: LogIndex
+    package var applied: LogIndex { mark.index }
+    private let mark: StateMark
     private let store: RocksStateStore
     private let snapshot: OpaquePointer
     /// Touched by whoever holds `progress`; ended before the snapshot is.
@@ -22,7 +23,7 @@ package final class RocksSnapshot: SnapshotSource, @unchecked Sendable {
         self.store = store
         snapshot = rocksdb_create_snapshot(store.database.handle)
         let index = store.value(of: keys.prefix, options: RocksReadOptions(snapshot: snapshot))
-        applied = AppliedIndex.decode(index ?? [])
+        mark = AppliedIndex.decode(index ?? [])
         let iterator = RocksIterator(
             store.database,
             options: RocksReadOptions(snapshot: snapshot, lower: keys.prefix + [0], upper: keys.end))
@@ -46,7 +47,7 @@ package final class RocksSnapshot: SnapshotSource, @unchecked Sendable {
             progress = .ended
             iterator = nil
             if applied == .zero { return [] }
-            return [StatePair(key: AppliedIndex.key, value: AppliedIndex.encode(applied))]
+            return [StatePair(key: AppliedIndex.key, value: AppliedIndex.encode(mark))]
         }
     }
 

@@ -18,6 +18,7 @@ package final class RocksStateStore: StateStore, @unchecked Sendable {
         }
 
         package init() {}
+        package init(onFatal: @escaping @Sendable (StorageFailure) -> Never) { self.onFatal = onFatal }
     }
 
     let database: RocksDatabase
@@ -57,12 +58,16 @@ package final class RocksStateStore: StateStore, @unchecked Sendable {
             precondition(!key.isEmpty, "the empty key is the store's own")
             if let value { batch.put(prefix + key, value) } else { batch.delete(prefix + key) }
         }
-        batch.put(prefix, AppliedIndex.encode(applied))
+        batch.put(prefix, AppliedIndex.encode(StateMark(index: applied, digest: changes.digest)))
         try batch.commit(to: database, options: writeOptions)
     }
 
     package func applied(group: GroupID, generation: UInt32) -> LogIndex {
         applied(StateKeys(group: group, generation: generation), options: latest)
+    }
+
+    package func digest(group: GroupID, generation: UInt32) -> StateDigest {
+        mark(StateKeys(group: group, generation: generation), options: latest).digest
     }
 
     package func persistedApplied(group: GroupID, generation: UInt32) -> LogIndex {
@@ -139,6 +144,10 @@ package final class RocksStateStore: StateStore, @unchecked Sendable {
     }
 
     private func applied(_ keys: StateKeys, options: borrowing RocksReadOptions) -> LogIndex {
+        mark(keys, options: options).index
+    }
+
+    private func mark(_ keys: StateKeys, options: borrowing RocksReadOptions) -> StateMark {
         AppliedIndex.decode(value(of: keys.prefix, options: options) ?? [])
     }
 

@@ -34,7 +34,8 @@ extension Simulation {
             begin(transfer, group, from: from, to: to, term: term, point: point, sender: sender, on: node)
         case .chunk(let transfer, let number, let pairs):
             ingest(transfer, number: number, pairs: pairs, from: sender, on: node)
-        case .end(let transfer, let chunks): end(transfer, chunks: chunks, from: sender, on: node)
+        case .end(let transfer, let chunks, let digest):
+            end(transfer, chunks: chunks, digest: digest, from: sender, on: node)
         case .progress(let transfer, let received):
             guard var out = node.snapshotsOut[transfer] else { return }
             out.progressed(received, now: tick)
@@ -120,16 +121,17 @@ extension Simulation {
         } catch {
             checker.fail("\(error)")
         }
-        receiver.received += 1
-        receiver.lastHeard = tick
+        receiver.ingested(pairs, now: tick)
         node.snapshotsIn[group] = receiver
         answer(receiver, .progress(transfer: transfer, received: receiver.received), on: node)
     }
 
-    private func end(_ transfer: UInt64, chunks: UInt32, from sender: NodeID, on node: SimulatedNode) {
+    private func end(
+        _ transfer: UInt64, chunks: UInt32, digest: StateDigest, from sender: NodeID, on node: SimulatedNode
+    ) {
         guard let group = receiving(transfer, from: sender, on: node), var receiver = node.snapshotsIn[group]
         else { return }
-        guard chunks == receiver.received else { return give(up: group, on: node) }
+        guard chunks == receiver.received, digest == receiver.digest else { return give(up: group, on: node) }
         receiver.isComplete = true
         node.snapshotsIn[group] = receiver
         do {

@@ -35,12 +35,16 @@ package final class InMemoryStateStore: StateStore {
                 }
             }
             state.tables[Place(group: group, generation: generation), default: OrderedTable()]
-                .set(AppliedIndex.key, AppliedIndex.encode(applied))
+                .set(AppliedIndex.key, AppliedIndex.encode(StateMark(index: applied, digest: changes.digest)))
         }
     }
 
     package func applied(group: GroupID, generation: UInt32) -> LogIndex {
         table(Place(group: group, generation: generation)).applied
+    }
+
+    package func digest(group: GroupID, generation: UInt32) -> StateDigest {
+        table(Place(group: group, generation: generation)).mark.digest
     }
 
     package func persistedApplied(group: GroupID, generation: UInt32) -> LogIndex {
@@ -122,11 +126,12 @@ package final class InMemorySnapshot: SnapshotSource {
             }
             from = pairs.last.map { $0.key + [0] }
             guard pairs.isEmpty, applied > .zero else { return pairs }
-            return [StatePair(key: AppliedIndex.key, value: AppliedIndex.encode(applied))]
+            return [StatePair(key: AppliedIndex.key, value: AppliedIndex.encode(table.mark))]
         }
     }
 }
 
 extension OrderedTable {
-    fileprivate var applied: LogIndex { AppliedIndex.decode(value(of: AppliedIndex.key) ?? []) }
+    fileprivate var mark: StateMark { AppliedIndex.decode(value(of: AppliedIndex.key) ?? []) }
+    fileprivate var applied: LogIndex { mark.index }
 }

@@ -14,6 +14,8 @@ package struct SnapshotSender {
     private var sent: UInt32 = 0
     private var acknowledged: UInt32 = 0
     private var isExhausted = false
+    /// Over all pairs so far, in the order in which they leave.
+    private var digest = StateDigest()
     package private(set) var lastHeard: Tick
     package private(set) var sentBytes = 0
 
@@ -42,8 +44,9 @@ package struct SnapshotSender {
             let pairs = source.next(maxBytes: chunkBytes)
             if pairs.isEmpty {
                 isExhausted = true
-                frames.append(.end(transfer: transfer, chunks: sent))
+                frames.append(.end(transfer: transfer, chunks: sent, digest: digest))
             } else {
+                for pair in pairs { digest.add(pair.key, pair.value) }
                 frames.append(.chunk(transfer: transfer, number: sent, pairs: pairs))
                 let bytes = pairs.reduce(0) { $0 + $1.key.count + $1.value.count }
                 pace.spend(bytes)
@@ -63,9 +66,18 @@ package struct SnapshotReceiver {
     package let generation: UInt32
     package let point: SnapshotPoint
     package let term: Term
-    package var received: UInt32 = 0
+    package private(set) var received: UInt32 = 0
+    /// Over all pairs so far, in the order in which they came.
+    package private(set) var digest = StateDigest()
     package var isComplete = false
     package var lastHeard: Tick
+
+    /// The next chunk is ingested.
+    package mutating func ingested(_ pairs: [StatePair], now: Tick) {
+        for pair in pairs { digest.add(pair.key, pair.value) }
+        received += 1
+        lastHeard = now
+    }
 
     package init(
         transfer: UInt64, from: NodeID, sender: ReplicaID, generation: UInt32, point: SnapshotPoint,

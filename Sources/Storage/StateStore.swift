@@ -14,7 +14,8 @@ package protocol StateStore: AnyObject, Sendable {
     /// Reads of what is written at the moment of each read. Cheap to make.
     func view(group: GroupID, generation: UInt32) -> View
 
-    /// Writes the changes and the applied index together or not at all (rule R1). Visible at once, durable later.
+    /// Writes the changes, the applied index and the changes' digest together or not at all (rule R1). Visible at
+    /// once, durable later.
     func write(
         _ changes: StateChanges, group: GroupID, generation: UInt32, applied: LogIndex
     ) throws(StorageFailure)
@@ -24,6 +25,9 @@ package protocol StateStore: AnyObject, Sendable {
 
     /// The applied index that survives a power loss: the bound of log compaction (rule R2).
     func persistedApplied(group: GroupID, generation: UInt32) -> LogIndex
+
+    /// The digest that stands beside the applied index; zero for a generation that is not there (rule R4).
+    func digest(group: GroupID, generation: UInt32) -> StateDigest
 
     /// Makes everything written before the call durable. Blocks on the disk.
     func flush() throws(StorageFailure)
@@ -52,17 +56,26 @@ package protocol SnapshotSource: AnyObject, Sendable {
     func next(maxBytes: Int) -> [StatePair]
 }
 
-/// The key and value under which a store keeps the applied index of a generation.
+/// The key and value under which a store keeps the applied index of a generation, and the digest at it.
 package enum AppliedIndex {
     package static let key: [UInt8] = []
 
-    package static func encode(_ index: LogIndex) -> [UInt8] {
-        (0..<8).map { UInt8(truncatingIfNeeded: index.raw >> (56 - 8 * UInt64($0))) }
+    package static func encode(_ mark: StateMark) -> [UInt8] {
+        bigEndian(mark.index.raw) + bigEndian(mark.digest.raw)
     }
 
-    /// Zero unless there are eight bytes.
-    package static func decode(_ bytes: some Collection<UInt8>) -> LogIndex {
-        bytes.count == 8 ? LogIndex(bytes.reduce(0) { $0 << 8 | UInt64($1) }) : .zero
+    /// Zero unless there are 16 bytes.
+    package static func decode(_ bytes: [UInt8]) -> StateMark {
+        guard bytes.count == 16 else { return StateMark(index: .zero, digest: .zero) }
+        return StateMark(index: LogIndex(number(bytes[..<8])), digest: StateDigest(number(bytes[8...])))
+    }
+
+    private static func bigEndian(_ value: UInt64) -> [UInt8] {
+        (0..<8).map { UInt8(truncatingIfNeeded: value >> (56 - 8 * UInt64($0))) }
+    }
+
+    private static func number(_ bytes: ArraySlice<UInt8>) -> UInt64 {
+        bytes.reduce(0) { $0 << 8 | UInt64($1) }
     }
 }
 

@@ -12,6 +12,9 @@ package struct StorageFailure: Error, Hashable, Sendable, CustomStringConvertibl
     }
 
     package var description: String { "\(operation): \(reason)" }
+
+    /// True when the state store found bytes that are not what it wrote (RocksDB's `Status::Corruption`).
+    package var isCorruption: Bool { reason.hasPrefix("Corruption") }
 }
 
 /// The log on disk is not what was written: the node must not vote with it and is to be replaced (rule D6).

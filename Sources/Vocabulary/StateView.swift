@@ -23,10 +23,18 @@ package struct StatePair: Hashable, Sendable {
 package struct StateChanges: Sendable {
     /// New values by key; `nil` removes the key.
     package private(set) var writes: [[UInt8]: [UInt8]?] = [:]
-    package init() {}
+    /// Goes on from the digest of the state that the changes are made to (rule R4).
+    package private(set) var digest: StateDigest
+    package init(digest: StateDigest = .zero) { self.digest = digest }
     package var isEmpty: Bool { writes.isEmpty }
-    package mutating func set(_ key: [UInt8], _ value: [UInt8]) { writes[key] = .some(value) }
-    package mutating func remove(_ key: [UInt8]) { writes[key] = .some(nil) }
+    package mutating func set(_ key: [UInt8], _ value: [UInt8]) {
+        digest.add(key, value)
+        writes[key] = .some(value)
+    }
+    package mutating func remove(_ key: [UInt8]) {
+        digest.add(key, nil)
+        writes[key] = .some(nil)
+    }
     package func written(_ key: [UInt8]) -> [UInt8]?? { writes[key] }
     package mutating func removeAll() { writes.removeAll(keepingCapacity: true) }
 
@@ -39,9 +47,13 @@ package struct StateChanges: Sendable {
 /// Reads that see a base view with changes laid over it: what apply reads while it writes.
 package struct StateTransaction<Base: StateView>: StateView {
     package let base: Base
-    package var changes = StateChanges()
+    package var changes: StateChanges
 
-    package init(base: Base) { self.base = base }
+    /// - Parameter digest: of the state in `base`; zero where nobody compares.
+    package init(base: Base, digest: StateDigest = .zero) {
+        self.base = base
+        changes = StateChanges(digest: digest)
+    }
 
     package func value(of key: [UInt8]) -> [UInt8]? {
         if let written = changes.written(key) { return written }

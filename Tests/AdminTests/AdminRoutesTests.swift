@@ -92,10 +92,13 @@ private struct Answer {
         let answer = try await ask("/cluster/partitions/0")
         #expect(
             Set(answer.json.keys) == [
-                "partition", "leader", "voters", "learners", "term", "commit", "applied", "persisted", "lag",
+                "partition", "leader", "voters", "learners", "term", "commit", "applied", "persisted",
+                "state_hash", "lag",
             ])
         #expect(answer.json["leader"] is NSNull)
         #expect(try await ask("/cluster/partitions/100").status == .notFound)
+        #expect(try await ask("/cluster/partitions/7/content").json["content_hash"] as? String == "00ff")
+        #expect(try await ask("/cluster/partitions/8/content").status == .notFound)
         #expect(try await ask("/cluster/partitions/x").status == .badRequest)
     }
 

@@ -28,6 +28,10 @@ final class FakeSource: AdminSource {
             incarnation: 9, rttMilliseconds: rtt, version: "1", zone: nil)
     }
 
+    func content(of partition: Int) async -> ContentHashView? {
+        partition == 7 ? ContentHashView(partition: 7, applied: 3, contentHash: "00ff") : nil
+    }
+
     func partitions(from first: Int, limit: Int) async -> [PartitionView] {
         (first..<max(first, min(partitionCount, first + limit))).map { number in
             PartitionView(

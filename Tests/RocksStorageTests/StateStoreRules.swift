@@ -20,11 +20,32 @@ struct StateStoreRules<Store: StateStore> {
     }
 
     func check() throws {
+        try digests()
         try readsAndRanges()
         try persistence()
         try isolation()
         try installation()
         try removal()
+    }
+
+    /// The digest is written with the changes and travels with a snapshot (rule R4).
+    private func digests() throws {
+        let other = GroupID(8)
+        #expect(store.digest(group: other, generation: 0) == .zero)
+        var changes = StateChanges(digest: StateDigest(7))
+        changes.set([1], [2])
+        #expect(changes.digest != StateDigest(7))
+        try store.write(changes, group: other, generation: 0, applied: LogIndex(1))
+        #expect(store.digest(group: other, generation: 0) == changes.digest)
+        let source = store.snapshot(group: other, generation: 0)
+        while true {
+            let pairs = source.next(maxBytes: 1)
+            if pairs.isEmpty { break }
+            try store.ingest(pairs, group: other, generation: 1)
+        }
+        #expect(store.digest(group: other, generation: 1) == changes.digest)
+        #expect(store.applied(group: other, generation: 1) == LogIndex(1))
+        for generation in 0...1 { store.removeGeneration(group: other, generation: UInt32(generation)) }
     }
 
     private func readsAndRanges() throws {

@@ -208,7 +208,8 @@ struct PeerFrameTests {
                         transfer: 1, group: GroupID(2), from: ReplicaID(3), to: ReplicaID(4), term: Term(5),
                         point: point)),
                 .snapshot(.chunk(transfer: 1, number: 2, pairs: [StatePair(key: [1], value: [])])),
-                .snapshot(.end(transfer: 1, chunks: 3)), .snapshot(.finished(transfer: 1, installed: true)),
+                .snapshot(.end(transfer: 1, chunks: 3, digest: StateDigest(7))),
+                .snapshot(.finished(transfer: 1, installed: true)),
             ]
     }
 

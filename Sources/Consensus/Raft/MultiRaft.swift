@@ -123,6 +123,12 @@ package struct MultiRaft: Sendable {
         groups[slot].applied = max(groups[slot].applied, min(index, groups[slot].delivered))
     }
 
+    /// The digest of the group's state after exactly the entries up to `mark.index`; to be noted at every index
+    /// where `StateMark.isDue`.
+    package mutating func noteState(group: GroupID, _ mark: StateMark) {
+        change(group) { group, effects in group.noteState(mark, &effects) }
+    }
+
     /// Gossip's opinion of a node; it can hasten an election, never prevent or decide one (rule L3).
     package mutating func suspect(node: NodeID, _ isSuspect: Bool) {
         if isSuspect { suspects.insert(node) } else { suspects.remove(node) }

@@ -118,6 +118,8 @@ extension RaftGroup {
         commit = max(commit, point.index)
         applied = point.index
         delivered = point.index
+        marks = []
+        expectedMark = nil
         timerStart = now
         needsFlush = true
         if let leader, role != .leader {

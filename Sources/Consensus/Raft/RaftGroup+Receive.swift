@@ -11,6 +11,7 @@ extension RaftGroup {
         // Rule M3: what was meant for another incarnation is not for this one.
         guard message.to == replica else { return }
         #endif
+        guard !isDiverged else { return }
         switch message.body {
         case .preVote(let last):
             receivedPreVote(message, last: last, from: node, isSuspect: isSuspect, now: now, &effects)

@@ -4,6 +4,7 @@ import Wire
 // Time, heartbeats and reads (rules L1 to L4, Q1; thesis, sections 6.2 and 6.4).
 extension RaftGroup {
     mutating func tick(now: Tick, walAge: UInt64, isSuspect: Bool, _ effects: inout RaftEffects) {
+        if isDiverged { return }
         if role == .leader {
             tickLeader(now: now, walAge: walAge, &effects)
         } else if shouldCampaign(isSuspect, now) && walAge < settings.electionMinMilliseconds {
@@ -59,7 +60,7 @@ extension RaftGroup {
                 follower.replica.node,
                 PairHeartbeat.Entry(
                     group: group, from: replica, to: follower.replica.id, term: term,
-                    commit: min(commit, follower.matched)))
+                    commit: min(commit, follower.matched), mark: forReads ? nil : marks.last))
         }
     }
 
@@ -68,7 +69,7 @@ extension RaftGroup {
         _ entry: PairHeartbeat.Entry, walAge: UInt64, from node: NodeID, now: Tick,
         _ effects: inout RaftEffects
     ) -> Term? {
-        guard entry.to == replica else { return .zero }
+        guard entry.to == replica, !isDiverged else { return .zero }
         let sender = Replica(node: node, id: entry.from)
         if entry.term < term { return hardStateSequence <= effects.persistedSequence ? term : .zero }
         if entry.term > term || role == .preCandidate || role == .candidate {
@@ -79,6 +80,8 @@ extension RaftGroup {
         guard walAge <= settings.electionMaxMilliseconds else { return .zero }
         follow(sender, now: now)
         raiseCommit(to: min(entry.commit, log.lastIndex))
+        if let mark = entry.mark { compare(with: mark, &effects) }
+        if isDiverged { return .zero }
         return hardStateSequence <= effects.persistedSequence ? nil : .zero
     }
 

@@ -55,6 +55,14 @@ struct RaftGroup: Sendable {
     var reads: [PendingRead] = []
     var readSequence: UInt64 = 0
 
+    // Comparing states (rule R4).
+    /// The digests noted last, ascending.
+    var marks: [StateMark] = []
+    /// A leader's mark that lies ahead of what is applied here.
+    var expectedMark: StateMark?
+    /// The state here is not what the log says: neither votes nor acknowledges any more.
+    var isDiverged = false
+
     var needsFlush = false
     var isQueued = false
     var isBuried = false

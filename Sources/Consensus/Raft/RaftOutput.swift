@@ -24,6 +24,8 @@ package struct RaftOutput: Sendable {
     package var reads: [ReadReady] = []
     /// Snapshots to send, of the state after everything in `committed` so far was applied.
     package var snapshots: [SnapshotOrder] = []
+    /// Replicas here whose state is not the leader's: end the process and never vote with them again (rule R4).
+    package var divergences: [StateDivergence] = []
 
     package init() {}
 
@@ -31,7 +33,7 @@ package struct RaftOutput: Sendable {
     package var isEmpty: Bool {
         persist.isEmpty && messages.isEmpty && heartbeats.isEmpty && heartbeatAcks.isEmpty
             && leadership.isEmpty && committed.isEmpty && failedProposals.isEmpty && reads.isEmpty
-            && snapshots.isEmpty
+            && snapshots.isEmpty && divergences.isEmpty
     }
 }
 
@@ -63,6 +65,14 @@ package struct ReadReady: Hashable, Sendable {
         self.group = group
         self.index = index
     }
+}
+
+/// Two states of one group after the same entries.
+package struct StateDivergence: Hashable, Sendable {
+    package var group: GroupID
+    package var index: LogIndex
+    package var own: StateDigest
+    package var leader: StateDigest
 }
 
 package struct SnapshotOrder: Hashable, Sendable {

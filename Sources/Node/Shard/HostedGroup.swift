@@ -7,6 +7,8 @@ struct HostedGroup {
     /// Which generation of the group's state is the current one (rule R5).
     var generation: UInt32
     var applied: LogIndex
+    /// Of the state at `applied` (rule R4).
+    var digest: StateDigest = .zero
     var term: Term = .zero
     /// True from the election until leadership is lost.
     var isLeader = false
@@ -32,6 +34,8 @@ package struct ShardReport: Sendable {
         package var persisted: LogIndex
         /// Bytes sent so far of the snapshots that are on their way from here.
         package var snapshotBytes: Int
+        package var digest: StateDigest
+        package var generation: UInt32
     }
     package var replicas: [Replica] = []
     package var conversations = 0

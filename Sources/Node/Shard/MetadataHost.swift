@@ -39,6 +39,13 @@ struct MetadataHost {
         publish(state)
     }
 
+    /// The digest of the state as it is, which is written as a whole.
+    var digest: StateDigest {
+        var digest = StateDigest()
+        digest.add(state.encoded())
+        return digest
+    }
+
     /// Applies one command and says what it did to whoever proposed it.
     mutating func apply(_ command: [UInt8], at index: LogIndex) {
         do {

@@ -11,7 +11,8 @@ extension ShardActor {
     func apply(_ entries: [LogEntry], group: GroupID) {
         if group == .metadata { return apply(metadata: entries) }
         guard var hosted = groups[group], let last = entries.last else { return }
-        var transaction = StateTransaction(base: store.view(group: group, generation: hosted.generation))
+        var transaction = StateTransaction(
+            base: store.view(group: group, generation: hosted.generation), digest: hosted.digest)
         var outcomes: [CommandOutcome] = []
         let machine = ChatMachine()
         do {
@@ -22,6 +23,7 @@ extension ShardActor {
                 case .empty: if hosted.isLeader && entry.term == hosted.term { hosted.isTermOpen = true }
                 case .configuration: break
                 }
+                noteState(transaction.changes.digest, group: group, at: entry.index)
             }
         } catch {
             // Rule A1: what is not understood is never skipped.
@@ -42,10 +44,24 @@ extension ShardActor {
         do {
             try store.write(changes, group: group, generation: hosted.generation, applied: index)
         } catch {
-            stopProcess("the state store failed: \(error)")
+            ending.failed(error)
         }
         hosted.applied = index
+        hosted.digest = changes.digest
         raft.applied(group: group, through: index)
+    }
+
+    /// Tells Raft the digest at the indices at which replicas are compared (rule R4).
+    func noteState(_ digest: StateDigest, group: GroupID, at index: LogIndex) {
+        guard StateMark.isDue(at: index, of: group) else { return }
+        raft.noteState(group: group, StateMark(index: index, digest: digest))
+    }
+
+    /// The state here is not what the leader made of the same log: this replica must not vote again (rule R4).
+    func diverged(_ divergence: StateDivergence) {
+        ending.corrupt(
+            "the state of group \(divergence.group) at index \(divergence.index) is \(divergence.own), "
+                + "its leader has \(divergence.leader)")
     }
 
     func leadershipChanged(_ change: LeadershipChange) {

@@ -12,6 +12,9 @@ extension ShardActor {
         let before = host.state.epoch
         for entry in entries {
             if case .command(let command) = entry.payload { host.apply(command, at: entry.index) }
+            if StateMark.isDue(at: entry.index, of: .metadata) {
+                noteState(host.digest, group: .metadata, at: entry.index)
+            }
         }
         metadataHost = host
         var changes = StateChanges()

@@ -31,6 +31,7 @@ extension ShardActor {
             for failed in output.failedProposals { proposalsFailed(failed) }
             for read in output.reads { serve(read) }
             for order in output.snapshots { beginSnapshot(order) }
+            for divergence in output.divergences { diverged(divergence) }
         }
         for (node, frames) in frames { ports.transport.send(frames, to: node) }
         flushLeaderOutputs()
@@ -61,8 +62,9 @@ extension ShardActor {
         removing.insert(old.group)
         let store = store
         let mailbox = ports.shards[index]
+        let ending = ending
         readPool.submit { _ in
-            do { try store.flush() } catch { stopProcess("the state store failed: \(error)") }
+            ending.orEnd { () throws(StorageFailure) in try store.flush() }
             mailbox.post(.removed(old.group))
         }
     }

@@ -34,7 +34,8 @@ extension ShardActor {
             begin(transfer, group: group, sender: from, to: to, term: term, point: point, from: node)
         case .chunk(let transfer, let number, let pairs):
             ingest(transfer, number: number, pairs: pairs, from: node)
-        case .end(let transfer, let chunks): end(transfer, chunks: chunks, from: node)
+        case .end(let transfer, let chunks, let digest):
+            end(transfer, chunks: chunks, digest: digest, from: node)
         case .progress(let transfer, let received): progressed(transfer, received: received)
         case .finished(let transfer, let installed): finished(transfer, installed: installed)
         }
@@ -121,31 +122,32 @@ extension ShardActor {
         do {
             try store.ingest(pairs, group: group, generation: receiver.generation)
         } catch {
-            stopProcess("the state store failed: \(error)")
+            ending.failed(error)
         }
-        receiver.received += 1
-        receiver.lastHeard = clock.tick()
+        receiver.ingested(pairs, now: clock.tick())
         snapshotsIn[group] = receiver
         ports.transport.send(
             .snapshot(.progress(transfer: transfer, received: receiver.received)), to: node)
     }
 
-    private func end(_ transfer: UInt64, chunks: UInt32, from node: NodeID) {
+    private func end(_ transfer: UInt64, chunks: UInt32, digest: StateDigest, from node: NodeID) {
         guard let group = receiving(transfer, from: node), var receiver = snapshotsIn[group] else { return }
-        guard chunks == receiver.received else { return fail(group) }
+        guard chunks == receiver.received, digest == receiver.digest else { return fail(group) }
         receiver.isComplete = true
         snapshotsIn[group] = receiver
         do {
             try store.write(
-                StateChanges(), group: group, generation: receiver.generation, applied: receiver.point.index)
+                StateChanges(digest: store.digest(group: group, generation: receiver.generation)),
+                group: group, generation: receiver.generation, applied: receiver.point.index)
         } catch {
-            stopProcess("the state store failed: \(error)")
+            ending.failed(error)
         }
         let store = store
         let mailbox = ports.shards[index]
+        let ending = ending
         // Nothing refers to the new generation before it is on disk.
         readPool.submit { _ in
-            do { try store.flush() } catch { stopProcess("the state store failed: \(error)") }
+            ending.orEnd { () throws(StorageFailure) in try store.flush() }
             mailbox.post(.ingested(group, transfer: transfer))
         }
     }
@@ -161,6 +163,7 @@ extension ShardActor {
         let old = hosted.generation
         hosted.generation = receiver.generation
         hosted.applied = receiver.point.index
+        hosted.digest = store.digest(group: group, generation: receiver.generation)
         groups[group] = hosted
         raft.installSnapshot(group: group, generation: receiver.generation, point: receiver.point)
         if group == .metadata { metadataHost?.reload(from: store, generation: receiver.generation) }

@@ -25,6 +25,7 @@ struct ShardParts {
     let coordinator: Coordinator
     let liveness: @Sendable () -> [NodeID: Coordinator.Liveness]
     let raftSettings: RaftSettings
+    let ending: StorageEnding
     let seed: UInt64
     /// What snapshots of this shard may take.
     let moveBytesPerSecond: UInt64
@@ -45,7 +46,9 @@ extension ShardActor {
         let now = clock.tick()
         for replica in recovered.sorted(by: { $0.group < $1.group }) {
             let applied = store.applied(group: replica.group, generation: replica.generation)
-            groups[replica.group] = HostedGroup(generation: replica.generation, applied: applied)
+            groups[replica.group] = HostedGroup(
+                generation: replica.generation, applied: applied,
+                digest: store.digest(group: replica.group, generation: replica.generation))
             raft.restore(replica, applied: applied, now: now)
         }
     }
@@ -78,8 +81,9 @@ extension ShardActor {
         lastFlush = now
         let store = store
         let shards = ports.shards
+        let ending = ending
         readPool.submit { _ in
-            do { try store.flush() } catch { stopProcess("the state store failed: \(error)") }
+            ending.orEnd { () throws(StorageFailure) in try store.flush() }
             for shard in shards { shard.post(.flushed) }
         }
     }
@@ -109,7 +113,8 @@ extension ShardActor {
                             group: group, status: status,
                             persisted: store.persistedApplied(group: group, generation: hosted.generation),
                             snapshotBytes: snapshotsOut.values.filter { $0.group == group }
-                                .reduce(0) { $0 + $1.sentBytes }))
+                                .reduce(0) { $0 + $1.sentBytes },
+                            digest: hosted.digest, generation: hosted.generation))
                 }
             }
             guard let leading = hosted.leading else { continue }

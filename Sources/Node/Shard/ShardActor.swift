@@ -28,6 +28,7 @@ actor ShardActor {
     let logger: Logger
     let clock: NodeClock
     let metrics: NodeMetrics
+    let ending: StorageEnding
     var counts = ShardCounts()
 
     var raft: MultiRaft
@@ -80,6 +81,7 @@ actor ShardActor {
         logger = parts.logger
         clock = parts.clock
         metrics = parts.metrics
+        ending = parts.ending
         coordinator = parts.coordinator
         nextTransfer = parts.seed >> 20 | 1
         liveness = parts.liveness

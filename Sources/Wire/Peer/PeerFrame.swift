@@ -54,7 +54,7 @@ package enum SnapshotFrame: Hashable, Sendable {
         transfer: UInt64, group: GroupID, from: ReplicaID, to: ReplicaID, term: Term, point: SnapshotPoint)
     /// `number` counts from 0.
     case chunk(transfer: UInt64, number: UInt32, pairs: [StatePair])
-    case end(transfer: UInt64, chunks: UInt32)
+    case end(transfer: UInt64, chunks: UInt32, digest: StateDigest)
     /// Chunks below `received` are ingested; the sender keeps a bounded number ahead.
     case progress(transfer: UInt64, received: UInt32)
     case finished(transfer: UInt64, installed: Bool)

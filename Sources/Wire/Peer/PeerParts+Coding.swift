@@ -33,10 +33,11 @@ extension ByteWriter {
                 writer.blob(pair.key)
                 writer.blob(pair.value)
             }
-        case .end(let transfer, let chunks):
+        case .end(let transfer, let chunks, let digest):
             u8(2)
             varint(transfer)
             varint(UInt64(chunks))
+            u64(digest.raw)
         case .progress(let transfer, let received):
             u8(3)
             varint(transfer)
@@ -118,7 +119,9 @@ extension ByteReader {
                 pairs: try list { r throws(DecodingFailure) in
                     StatePair(key: try r.blob(), value: try r.blob())
                 })
-        case 2: return .end(transfer: try varint(), chunks: try varint32())
+        case 2:
+            return .end(
+                transfer: try varint(), chunks: try varint32(), digest: StateDigest(try u64()))
         case 3: return .progress(transfer: try varint(), received: try varint32())
         case 4: return .finished(transfer: try varint(), installed: try bool())
         case let tag: throw .unknown(field: "snapshot frame", value: UInt64(tag))

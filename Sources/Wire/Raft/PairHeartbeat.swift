@@ -22,8 +22,14 @@ package struct PairHeartbeat: Hashable, Sendable {
         package var term: Term
         /// Never beyond what the receiver has acknowledged.
         package var commit: LogIndex
+        /// The leader's state at an index that every replica notes (rule R4).
+        package var mark: StateMark?
 
-        package init(group: GroupID, from: ReplicaID, to: ReplicaID, term: Term, commit: LogIndex) {
+        package init(
+            group: GroupID, from: ReplicaID, to: ReplicaID, term: Term, commit: LogIndex,
+            mark: StateMark? = nil
+        ) {
+            self.mark = mark
             self.group = group
             self.from = from
             self.to = to

@@ -50,6 +50,10 @@ extension ByteWriter {
             writer.counter(entry.to)
             writer.counter(entry.term)
             writer.counter(entry.commit)
+            writer.optional(entry.mark) { writer, mark in
+                writer.counter(mark.index)
+                writer.u64(mark.digest.raw)
+            }
         }
     }
 
@@ -99,7 +103,10 @@ extension ByteReader {
             entries: try list { reader throws(DecodingFailure) in
                 PairHeartbeat.Entry(
                     group: try reader.group(), from: try reader.counter(), to: try reader.counter(),
-                    term: try reader.counter(), commit: try reader.counter())
+                    term: try reader.counter(), commit: try reader.counter(),
+                    mark: try reader.optional { reader throws(DecodingFailure) in
+                        StateMark(index: try reader.counter(), digest: StateDigest(try reader.u64()))
+                    })
             })
     }
 

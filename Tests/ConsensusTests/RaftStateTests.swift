@@ -1,0 +1,85 @@
+import Testing
+import Vocabulary
+import Wire
+
+@testable import Consensus
+
+/// Replicas compare what they made of the same log (rule R4).
+struct RaftStateTests {
+    private func mark(_ index: UInt64, _ digest: UInt64) -> StateMark {
+        StateMark(index: LogIndex(index), digest: StateDigest(digest))
+    }
+
+    private func cluster() -> RaftTestCluster {
+        var cluster = RaftTestCluster(voters: [1, 2, 3])
+        cluster.elect(1)
+        return cluster
+    }
+
+    private func note(_ mark: StateMark, on number: Int, in cluster: inout RaftTestCluster) {
+        cluster.on(number) { $0.noteState(group: RaftTestCluster.group, mark) }
+    }
+
+    @Test func equalStatesGoOn() {
+        var cluster = cluster()
+        for number in 1...3 { note(mark(256, 5), on: number, in: &cluster) }
+        cluster.advance(500)
+        #expect(cluster.numbers.allSatisfy { cluster.members[$0]?.divergences.isEmpty == true })
+        cluster.propose(7, on: 1)
+        cluster.advance(200)
+        #expect(cluster.commands(3) == [7])
+    }
+
+    @Test func aReplicaThatDiffersIsNamedOnceAndNeitherAcknowledgesNorVotes() {
+        var cluster = cluster()
+        note(mark(256, 5), on: 1, in: &cluster)
+        note(mark(256, 5), on: 2, in: &cluster)
+        note(mark(256, 6), on: 3, in: &cluster)
+        cluster.advance(500)
+        let found = [
+            StateDivergence(
+                group: RaftTestCluster.group, index: LogIndex(256), own: StateDigest(6),
+                leader: StateDigest(5))
+        ]
+        #expect(cluster.members[3]?.divergences == found)
+        #expect(cluster.members[2]?.divergences == [])
+
+        // With one of the others away there is no quorum: the third does not count.
+        cluster.isolate(2)
+        cluster.propose(9, on: 1)
+        cluster.advance(300)
+        #expect(!cluster.commands(1).contains(9))
+        cluster.advance(5_000)
+        #expect(cluster.leaders.isEmpty)
+        cluster.heal()
+        cluster.advance(5_000)
+        #expect(cluster.leaders == [1] || cluster.leaders == [2])
+        #expect(
+            !cluster.delivered.contains {
+                $0.from == 3 && $0.message.body == .voteResponse(isGranted: true) && $0.message.term.raw > 1
+            })
+    }
+
+    @Test func aFollowerThatIsBehindComparesWhenItComesThere() {
+        var cluster = cluster()
+        note(mark(256, 5), on: 1, in: &cluster)
+        cluster.advance(300)
+        #expect(cluster.members[2]?.divergences == [])
+        note(mark(256, 6), on: 2, in: &cluster)
+        #expect(cluster.members[2]?.divergences.map(\.index) == [LogIndex(256)])
+    }
+
+    @Test func aFollowerThatIsAheadRemembersItsOlderDigests() {
+        var cluster = cluster()
+        note(mark(256, 5), on: 1, in: &cluster)
+        for place in 1...4 { note(mark(256 * UInt64(place), place == 1 ? 4 : 5), on: 2, in: &cluster) }
+        cluster.advance(300)
+        #expect(cluster.members[2]?.divergences.map(\.index) == [LogIndex(256)])
+    }
+
+    @Test func theIndicesAreTheSameForAllReplicas() {
+        #expect(StateMark.isDue(at: LogIndex(512), of: GroupID(3)))
+        #expect(!StateMark.isDue(at: LogIndex(511), of: GroupID(3)))
+        #expect(StateMark.isDue(at: LogIndex(32), of: .metadata))
+    }
+}
