@@ -52,7 +52,8 @@ extension Simulation {
     ) -> [CommandOutcome] {
         var outcomes: [CommandOutcome] = []
         var transaction = StateTransaction(
-            base: node.store.view(group: group, generation: replica.generation))
+            base: node.store.view(group: group, generation: replica.generation),
+            digest: node.store.digest(group: group, generation: replica.generation))
         do {
             if case .command(let bytes) = entry.payload {
                 if group == .metadata {
@@ -66,6 +67,10 @@ extension Simulation {
                 transaction.changes, group: group, generation: replica.generation, applied: entry.index)
         } catch {
             checker.fail("group \(group): entry \(entry.index) cannot be applied: \(error)")
+        }
+        if StateMark.isDue(at: entry.index, of: group) {
+            node.raft.noteState(
+                group: group, StateMark(index: entry.index, digest: transaction.changes.digest))
         }
         replica.applied = entry.index
         replica.stateHash = Self.hash(transaction.changes, after: replica.stateHash)

@@ -64,6 +64,7 @@ extension Simulation {
         for failed in output.failedProposals where failed.group == .metadata { forgetProposals(on: node) }
         for read in output.reads { serve(read, on: node) }
         for order in output.snapshots { beginSnapshot(order, on: node) }
+        for divergence in output.divergences { checker.fail("node \(node.number): \(divergence)") }
     }
 
     func synced(_ node: SimulatedNode) {

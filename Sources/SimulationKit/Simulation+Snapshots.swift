@@ -136,7 +136,8 @@ extension Simulation {
         node.snapshotsIn[group] = receiver
         do {
             try node.store.write(
-                StateChanges(), group: group, generation: receiver.generation, applied: receiver.point.index)
+                StateChanges(digest: node.store.digest(group: group, generation: receiver.generation)),
+                group: group, generation: receiver.generation, applied: receiver.point.index)
         } catch {
             checker.fail("\(error)")
         }
