@@ -131,7 +131,7 @@ let package = Package(
                 "SimulationKit", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
-        tests("SimulationTests", ["Vocabulary", "Wire", "Storage", "SimulationKit"]),
+        tests("SimulationTests", ["Vocabulary", "Wire", "Storage", "Consensus", "SimulationKit"]),
         tests("WireTests", ["Vocabulary", "Wire", "GoldenKit"]),
         tests("SealingTests", ["Vocabulary", "Sealing"]),
         tests("MembershipTests", ["Vocabulary", "Sealing", "Wire", "Membership", "GoldenKit"]),

@@ -26,6 +26,9 @@ extension SWIM {
     /// Takes a position on what others say of this node (SWIM, section 4.2: only the node itself refutes).
     mutating func mergeOwn(_ record: MemberRecord, _ orders: inout [SWIMDirective]) {
         guard record.incarnation >= own.incarnation, record != own else { return }
+        #if MUTANTS
+        if Mutant.active == .noRefutation { return }
+        #endif
         if record.incarnation.bootEpoch > own.incarnation.bootEpoch {
             // Two processes with one identity: the higher boot epoch is right, so this one does not argue.
             if successor?.incarnation.bootEpoch != record.incarnation.bootEpoch {

@@ -8,6 +8,8 @@ struct MetadataChecker {
     private var index = LogIndex.zero
     /// Whose replica each id is, for ever.
     private var owners: [ReplicaID: (group: GroupID, node: NodeID)] = [:]
+    /// Ids of replicas that are gone.
+    private var gone: Set<ReplicaID> = []
     /// Voters that group 0 has given a partition or has allowed it to go to.
     private var allowed: [PartitionID: Set<[Replica]>] = [:]
     /// Replicas that were ever on their way in.
@@ -60,6 +62,8 @@ struct MetadataChecker {
             {
                 return "a joint move of partition \(id) is taken back (I13)"
             }
+            let stays = Set(partition.everyone.map(\.id))
+            gone.formUnion(before.everyone.map(\.id).filter { !stays.contains($0) })
             incoming[id, default: []].formUnion(partition.incoming)
             allowed[id, default: []].insert(partition.voters)
             if let move = partition.move, move.stage >= .joint { allowed[id]?.insert(move.target) }
@@ -76,6 +80,7 @@ struct MetadataChecker {
         if let owner = owners[id], owner.group != group || owner.node != node {
             return "replica \(id) of group \(group) was one of group \(owner.group) (rule M3)"
         }
+        if gone.contains(id) { return "replica \(id) of group \(group) comes back (rule M3)" }
         owners[id] = (group, node)
         return nil
     }

@@ -32,7 +32,8 @@ extension Simulation {
             return "client \(client.number) waits for an answer"
         }
         if let (node, state) = obligations.min(by: { $0.key < $1.key }) {
-            return "node \(SimulatedNode.number(of: node)) is not \(state.name)"
+            let name = checker.metadata.members[node]?.state.name ?? "no member"
+            return "node \(SimulatedNode.number(of: node)) is \(name) and not done with \(state.name)"
         }
         return whatIsMissingOfMembers(living)
             ?? groups.lazy.compactMap { group in

@@ -20,6 +20,8 @@ enum SimulationEvent {
     case removed(node: Int, boot: Int, group: GroupID)
     case tryJoin(node: Int, boot: Int)
     case boot(node: Int)
+    /// A scripted crash.
+    case crash(node: Int)
     case resume(node: Int)
     case diskRecovers(node: Int, boot: Int)
     case mend([SimulatedNetwork.Link])
@@ -179,6 +181,7 @@ final class Simulation {
         case .linkEnds(let link): linkEnds(link)
         case .silence(let links): endSilentLinks(links)
         case .boot(let number): boot(node(number))
+        case .crash(let number): crash(node(number), isPowerLoss: true)
         case .resume(let number): resume(node(number))
         case .mend(let links): if areFaultsOn { network.mend(links) }
         case .settle(let host): settle(host)
@@ -226,9 +229,9 @@ struct Scenario {
     var metadataChanged: (Simulation, SimulatedNode) -> Void = { _, _ in }
 }
 
-/// The last steps of a run, kept only when somebody will read them.
+/// The steps of a run, kept only when somebody will read them: the last ones.
 struct Trace {
-    static let linesMax = 400
+    static let linesMax = 200_000
     let isOn: Bool
     private(set) var lines: [String] = []
 

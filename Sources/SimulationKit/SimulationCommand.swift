@@ -12,6 +12,12 @@ package struct SimulationCommand: Sendable {
     package var milliseconds: UInt64 = 30_000
     /// A planted bug is in the build: succeed when it is caught, and stop there.
     package var expectsViolation = false
+    /// Lines of history that are printed of a seed that fails.
+    package var historyLines = 60
+    /// Seeds to run before the fresh ones.
+    package var first: [UInt64] = []
+    /// Seeds at a time; `nil`: as many as there are cores. With one, each is named on stderr before it runs.
+    package var threads: Int?
 
     package init(seeds: Int, seed: UInt64? = nil, minutes: Double? = nil) {
         self.seeds = seeds
@@ -25,16 +31,18 @@ package struct SimulationCommand: Sendable {
         var chance = SystemRandomNumberGenerator()
         let list =
             seed.map { [$0] }
-            ?? (0..<max(1, seeds)).map { _ in UInt64.random(in: 1...(1 << 53), using: &chance) }
+            ?? first + (0..<max(0, seeds)).map { _ in UInt64.random(in: 1...(1 << 53), using: &chance) }
+        let threads = threads ?? Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         let start = ContinuousClock.now
         let milliseconds = milliseconds
         await withTaskGroup(of: SimulationResult.self) { group in
             var rest = list[...]
             func startNext() {
                 guard let next = rest.popFirst() else { return }
+                if threads == 1 { say("seed \(next)\n") }
                 group.addTask { SimulationRun.run(seed: next, milliseconds: milliseconds) }
             }
-            for _ in 0..<max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) { startNext() }
+            for _ in 0..<max(1, threads) { startNext() }
             while let result = await group.next() {
                 report.add(result)
                 if !result.violations.isEmpty { printFailure(result) }
@@ -50,7 +58,7 @@ package struct SimulationCommand: Sendable {
             let again = SimulationRun.run(seed: seed, milliseconds: milliseconds)
             if again.hash != report.hash { report.addDivergence(of: seed) }
         }
-        print(report.json)
+        print(report.json(coreSeconds: Double(clock()) / Double(CLOCKS_PER_SEC)))
         fflush(nil)
         return report.violations == 0 ? (expectsViolation ? 1 : 0) : (expectsViolation ? 0 : 1)
     }
@@ -61,8 +69,14 @@ package struct SimulationCommand: Sendable {
         fflush(nil)
         if expectsViolation { return }
         let again = SimulationRun.run(seed: result.seed, milliseconds: milliseconds, withHistory: true)
-        for line in again.history.suffix(60) { print("  \(line)") }
+        for line in again.history.suffix(historyLines) { print("  \(line)") }
         print("replay: tools/simulate --seed \(result.seed)")
         fflush(nil)
     }
+}
+
+/// To stderr at once, so that the last word stands there when the process is stopped by a check.
+private func say(_ text: String) {
+    let bytes = Array(text.utf8)
+    _ = write(STDERR_FILENO, bytes, bytes.count)
 }

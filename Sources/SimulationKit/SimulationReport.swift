@@ -30,14 +30,16 @@ struct SimulationReport {
         print("seed \(seed) does not do the same twice")
     }
 
-    var json: String {
+    /// - Parameter coreSeconds: processor time that it took.
+    func json(coreSeconds: Double) -> String {
         let faults = FaultKind.allCases.map { "\"\($0.rawValue)\":\(self.faults[$0] ?? 0)" }
         let digits = String(hash, radix: 16)
         let hours = Double(milliseconds / 3_600) / 1_000
+        let speed = Int(Double(milliseconds) / 1_000 / max(0.001, coreSeconds))
         return "{\"seeds\":\(seeds),\"violations\":\(violations),"
             + "\"hash\":\"\(String(repeating: "0", count: 16 - digits.count))\(digits)\","
             + "\"failed_seeds\":[\(failedSeeds.map(String.init).joined(separator: ","))],"
             + "\"simulated_hours\":\(hours),\"messages\":\(messages),\"sends\":\(sends),\"reads\":\(reads),"
-            + "\"faults\":{\(faults.joined(separator: ","))}}"
+            + "\"faults\":{\(faults.joined(separator: ","))},\"speed_per_core\":\(speed)}"
     }
 }

@@ -58,6 +58,11 @@ package struct SegmentTable: Sendable {
     /// The oldest segments that nobody needs, oldest first; never the one in use. Delete them in this order.
     package var deletable: [UInt64] {
         guard let current = segments.last?.sequence else { return [] }
+        #if MUTANTS
+        if Mutant.active == .segmentDroppedEarly {
+            return segments.map(\.sequence).filter { $0 + 2 < current }
+        }
+        #endif
         let needed = min(
             current, beginnings.values.map(\.segment).min() ?? current, tombstones.values.min() ?? current)
         return segments.map(\.sequence).filter { $0 < needed }

@@ -42,7 +42,11 @@ package struct WALScanner: Sendable {
             acceptUnused(header)
             return []
         }
+        #if MUTANTS
+        if let torn, Mutant.active != .corruptionTruncated { throw torn }
+        #else
         if let torn { throw torn }
+        #endif
         var items: [LogItem] = []
         var offset = SegmentHeader.byteCount
         while let record = bytes.withUnsafeBytes({ WALRecord.read($0, at: offset, salt: header.salt) }) {
@@ -103,6 +107,9 @@ package struct WALScanner: Sendable {
         in bytes: [UInt8], at offset: Int, end: Int, header: SegmentHeader, name: String
     ) throws(StorageCorruption) {
         let later = bytes.withUnsafeBytes { Self.recordAfter(offset, in: $0, end: end, salt: header.salt) }
+        #if MUTANTS
+        if Mutant.active == .corruptionTruncated { return }
+        #endif
         if let later {
             throw StorageCorruption(
                 segment: name, offset: offset,

@@ -17,12 +17,12 @@ struct MartletSimulate: AsyncParsableCommand {
     @Option(help: "Stop after so many minutes.")
     var minutes: Double?
 
-    @Flag(help: "A bug is planted in this build: succeed when a seed catches it.")
-    var expectViolation = false
+    @Option(help: "Lines of its history that a failing seed prints.")
+    var history = 60
 
     func run() async throws {
         var command = SimulationCommand(seeds: seeds, seed: seed, minutes: minutes)
-        command.expectsViolation = expectViolation
+        command.historyLines = history
         throw ExitCode(await command.run())
     }
 }

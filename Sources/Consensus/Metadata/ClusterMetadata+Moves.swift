@@ -31,7 +31,8 @@ extension ClusterMetadata {
             return .nodeBusy(busy)
         }
         let target = nodes.sorted().map { node in
-            assignment.voters.first { $0.node == node } ?? Replica(node: node, id: drawReplica())
+            assignment.voters.first { $0.node == node }
+                ?? Replica(node: node, id: drawReplica(for: partition, on: node))
         }
         partitions[Int(partition.raw)].move = MoveInFlight(id: epoch, target: target, stage: .planned)
         return nil
@@ -54,9 +55,23 @@ extension ClusterMetadata {
 
     mutating func abort(_ partition: PartitionID, move id: Epoch) -> MetadataRefusal? {
         guard let move = assignment(of: partition)?.move, move.id == id else { return .noSuchMove }
+        #if MUTANTS
+        guard move.stage < .joint || Mutant.active == .abortAfterJoint else { return .tooLate }
+        #else
         guard move.stage < .joint else { return .tooLate }
+        #endif
         partitions[Int(partition.raw)].move = nil
         return nil
+    }
+
+    /// A fresh id, whatever was there before (rule M3).
+    private mutating func drawReplica(for partition: PartitionID, on node: NodeID) -> ReplicaID {
+        #if MUTANTS
+        if Mutant.active == .replicaReused {
+            return ReplicaID(1 << 20 | UInt64(partition.raw) << 8 | node.raw.low & 0xFF)
+        }
+        #endif
+        return drawReplica()
     }
 
     /// Moves in flight by node, as source or target.

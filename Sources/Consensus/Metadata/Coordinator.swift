@@ -100,7 +100,12 @@ package struct Coordinator: Sendable {
     /// A move whose newcomer is gone before the group went joint is taken back.
     private func aborts(_ state: ClusterMetadata, _ liveness: [NodeID: Liveness]) -> [MetadataCommand] {
         state.partitions.enumerated().compactMap { index, partition in
+            #if MUTANTS
+            guard let move = partition.move, move.stage < .joint || Mutant.active == .abortAfterJoint
+            else { return nil }
+            #else
             guard let move = partition.move, move.stage < .joint else { return nil }
+            #endif
             let isHopeless = partition.incoming.contains { replica in
                 liveness[replica.node]?.isAlive == false || state.members[replica.node]?.state != .up
             }

@@ -18,13 +18,22 @@ extension PartitionAssignment {
     ///
     /// - Parameter status: of the group's leader.
     package func nextStep(of partition: PartitionID, status: RaftStatus) -> ReplicaStep? {
+        #if MUTANTS
+        guard !status.isConfigurationInFlight || Mutant.active == .finishEarly else { return nil }
+        #else
         guard !status.isConfigurationInFlight else { return nil }
+        #endif
         let current = status.configuration
         guard let move else {
             // What an aborted move left behind.
             let hasLeftOvers = !current.learners.isEmpty && current.voters == voters
             return hasLeftOvers ? .change(voters: voters, learners: []) : nil
         }
+        #if MUTANTS
+        if Mutant.active == .finishEarly && current.voters == move.target {
+            return .report(.finishMove(partition, move: move.id))
+        }
+        #endif
         if current.voters == move.target && !current.isJoint && current.learners.isEmpty {
             return .report(.finishMove(partition, move: move.id))
         }

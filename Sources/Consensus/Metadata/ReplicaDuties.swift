@@ -19,7 +19,12 @@ package struct ReplicaDuties: Hashable, Sendable {
         let wanted = Dictionary(hosted.map { ($0.group, $0.replica.id) }) { first, _ in first }
         // After a restart older states of the metadata come by again: one that has not given this replica's id out
         // yet says nothing about it.
-        remove = held.filter { wanted[$0.key] != $0.value && metadata.knows($0.value, of: $0.key) }.keys.sorted()
+        #if MUTANTS
+        let metadata = MutantMetadata(metadata)
+        let buried = Mutant.active == .burialForgotten ? [:] : buried
+        #endif
+        remove = held.filter { wanted[$0.key] != $0.value && metadata.knows($0.value, of: $0.key) }.keys
+            .sorted()
         let removed = Set(remove)
         create = hosted.filter { replica in
             (held[replica.group] == nil || removed.contains(replica.group))
@@ -27,3 +32,16 @@ package struct ReplicaDuties: Hashable, Sendable {
         }
     }
 }
+
+#if MUTANTS
+/// Metadata that claims to know of every replica.
+private struct MutantMetadata {
+    private let metadata: ClusterMetadata
+
+    init(_ metadata: ClusterMetadata) { self.metadata = metadata }
+
+    func knows(_ replica: ReplicaID, of group: GroupID) -> Bool {
+        Mutant.active == .oldMetadataBuries || metadata.knows(replica, of: group)
+    }
+}
+#endif

@@ -14,22 +14,22 @@ extension Configuration {
 
     /// True when a majority of the voters, and of the outgoing voters while joint, are counted.
     func hasQuorum(_ isCounted: (ReplicaID) -> Bool) -> Bool {
-        Self.hasMajority(countedVoters, isCounted)
+        #if MUTANTS
+        if Mutant.active == .learnerCounted { return Self.hasMajority(voters + learners, isCounted) }
+        if Mutant.active == .jointNewOnly { return Self.hasMajority(voters, isCounted) }
+        #endif
+        return Self.hasMajority(voters, isCounted)
             && (outgoing.isEmpty || Self.hasMajority(outgoing, isCounted))
     }
 
     /// The largest value that a quorum has reached; zero without voters.
     func quorumValue(_ value: (ReplicaID) -> UInt64) -> UInt64 {
-        let new = Self.majorityValue(countedVoters, value)
-        return outgoing.isEmpty ? new : min(new, Self.majorityValue(outgoing, value))
-    }
-
-    private var countedVoters: [Replica] {
-        #if MUTANT_LEARNER_COUNTED
-        voters + learners
-        #else
-        voters
+        #if MUTANTS
+        if Mutant.active == .learnerCounted { return Self.majorityValue(voters + learners, value) }
+        if Mutant.active == .jointNewOnly { return Self.majorityValue(voters, value) }
         #endif
+        let new = Self.majorityValue(voters, value)
+        return outgoing.isEmpty ? new : min(new, Self.majorityValue(outgoing, value))
     }
 
     private static func hasMajority(_ replicas: [Replica], _ isCounted: (ReplicaID) -> Bool) -> Bool {

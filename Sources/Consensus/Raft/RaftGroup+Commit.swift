@@ -11,8 +11,8 @@ extension RaftGroup {
             configuration.quorumValue { id in
                 id == replica ? own.raw : progress.first { $0.replica.id == id }?.matched.raw ?? 0
             })
-        #if MUTANT_COMMIT_OLD_TERM
-        let isOfThisTerm = true
+        #if MUTANTS
+        let isOfThisTerm = Mutant.active == .commitOldTerm || log.term(at: reached) == term
         #else
         let isOfThisTerm = log.term(at: reached) == term
         #endif
@@ -23,11 +23,10 @@ extension RaftGroup {
 
     /// What this replica counts of its own log: what is on its disk (rule D3).
     private var countedDurable: LogIndex {
-        #if MUTANT_ACK_BEFORE_FSYNC
-        log.lastIndex
-        #else
-        durable
+        #if MUTANTS
+        if Mutant.active == .leaderCountsUnsynced { return log.lastIndex }
         #endif
+        return durable
     }
 
     mutating func raiseCommit(to index: LogIndex) {
@@ -52,8 +51,8 @@ extension RaftGroup {
     /// Hands out what is committed and durable here (rule D4): a state machine ahead of its own log would
     /// keep what a crash takes from the log.
     mutating func deliver(_ effects: inout RaftEffects) {
-        #if MUTANT_APPLY_BEYOND_DURABLE
-        let limit = commit
+        #if MUTANTS
+        let limit = Mutant.active == .applyBeyondDurable ? commit : min(commit, durable)
         #else
         let limit = min(commit, durable)
         #endif
@@ -82,11 +81,10 @@ extension RaftGroup {
     }
 
     private func holds(_ position: LogPosition) -> Bool {
-        #if MUTANT_FSYNC_BY_INDEX
-        true
-        #else
-        log.term(at: position.index) == position.term
+        #if MUTANTS
+        if Mutant.active == .fsyncByIndex { return true }
         #endif
+        return log.term(at: position.index) == position.term
     }
 
     // MARK: Compaction and snapshots (thesis, chapter 5)
@@ -94,6 +92,9 @@ extension RaftGroup {
     /// Drops the log up to `index`, but not what a follower needs after the snapshot it is being sent.
     mutating func compact(through index: LogIndex, _ effects: inout RaftEffects) {
         var limit = min(index, min(applied, durable))
+        #if MUTANTS
+        if Mutant.active == .compactUnpersisted { limit = min(applied, durable) }
+        #endif
         for case .snapshot(let pending) in progress.map(\.state) { limit = min(limit, pending) }
         guard limit > log.point.index else { return }
         log.compact(through: limit)
@@ -108,9 +109,17 @@ extension RaftGroup {
         flushToLog(&effects)
         log.install(point)
         generation = newGeneration
+        #if MUTANTS
+        if Mutant.active != .snapshotNotRecorded {
+            effects.persist(
+                .snapshotApplied(group: group, replica: replica, generation: generation, point: point),
+                replica: replica)
+        }
+        #else
         effects.persist(
             .snapshotApplied(group: group, replica: replica, generation: generation, point: point),
             replica: replica)
+        #endif
         lastSequence = effects.nextSequence
         // The record empties the log on disk, so what agrees with it is written again in the same batch.
         if log.lastIndex > point.index { persistFrom = log.firstIndex }

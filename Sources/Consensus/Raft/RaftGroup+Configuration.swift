@@ -10,18 +10,21 @@ extension RaftGroup {
     ) -> Result<ProposalPosition, ProposalRefusal> {
         guard role == .leader else { return .failure(.notLeader(hint: leader?.node)) }
         guard transfer == nil else { return .failure(.transferring) }
-        #if !MUTANT_TWO_CONFIG_CHANGES
         // Without an entry of its own term committed a new leader could run two changes whose quorums do not
         // meet (Ongaro, raft-dev, July 2015).
-        guard !isConfigurationInFlight, commit >= termStart else {
-            return .failure(.configurationInFlight)
-        }
-        #endif
+        guard mayChangeConfiguration else { return .failure(.configurationInFlight) }
         let current = configuration
         let target = Configuration(
             voters: voters, learners: learners.filter { !voters.contains($0) })
         guard !target.voters.isEmpty, target != current else { return .failure(.invalidConfiguration) }
         return .success(append(Self.step(from: current, to: target), now: now, &effects))
+    }
+
+    private var mayChangeConfiguration: Bool {
+        #if MUTANTS
+        if Mutant.active == .twoConfigChanges { return true }
+        #endif
+        return !isConfigurationInFlight && commit >= termStart
     }
 
     private static func step(from current: Configuration, to target: Configuration) -> Configuration {

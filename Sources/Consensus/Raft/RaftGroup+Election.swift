@@ -42,15 +42,16 @@ extension RaftGroup {
         guard isVoter else { return }
         isTransferElection = isTransfer
         let isAlone = configuration.hasQuorum { $0 == replica }
-        #if MUTANT_PREVOTE_OFF
-        becomeCandidate(now: now, &effects)
+        #if MUTANTS
+        let isPreVoteOff = Mutant.active == .prevoteOff
         #else
-        if isTransfer || isAlone {
+        let isPreVoteOff = false
+        #endif
+        if isTransfer || isAlone || isPreVoteOff {
             becomeCandidate(now: now, &effects)
         } else {
             becomePreCandidate(now: now, &effects)
         }
-        #endif
     }
 
     private mutating func becomePreCandidate(now: Tick, _ effects: inout RaftEffects) {
@@ -80,6 +81,9 @@ extension RaftGroup {
 
     private func askForVotes(_ body: RaftMessage.Body, at term: Term, _ effects: inout RaftEffects) {
         let configuration = configuration
+        #if MUTANTS
+        let hardStateSequence = Mutant.active == .candidacyBeforeFsync ? 0 : self.hardStateSequence
+        #endif
         for voter in configuration.everyone where voter.id != replica && configuration.isVoter(voter.id) {
             send(body, at: term, to: voter, after: hardStateSequence, &effects)
         }
@@ -113,12 +117,13 @@ extension RaftGroup {
         uncommittedBytes = 0
         reads = []
         progress = []
-        #if MUTANT_NO_NOOP
-        termStart = log.lastIndex
-        #else
         termStart = log.lastIndex.next
-        appendToLog(LogEntry(index: termStart, term: term, payload: .empty), &effects)
+        #if MUTANTS
+        if Mutant.active == .noNoop { termStart = log.lastIndex }
         #endif
+        if termStart > log.lastIndex {
+            appendToLog(LogEntry(index: termStart, term: term, payload: .empty), &effects)
+        }
         alignProgress(now: now)
         needsFlush = true
     }
@@ -135,7 +140,13 @@ extension RaftGroup {
         }
         if stickToLeader(isSuspect: isSuspect, now: now) { return }
         let isFree = message.term > term || vote == message.from || (vote == .none && leader == nil)
+        #if MUTANTS
+        var isGranted = isFree && last.isUpToDate(with: log.last)
+        if Mutant.active == .voteIgnoresLog { isGranted = isFree }
+        if Mutant.active == .learnerRefusesVote && !isVoter { isGranted = false }
+        #else
         let isGranted = isFree && last.isUpToDate(with: log.last)
+        #endif
         send(
             .preVoteResponse(isGranted: isGranted), at: isGranted ? message.term : term, to: candidate,
             after: hardStateSequence, &effects)
@@ -152,12 +163,21 @@ extension RaftGroup {
         }
         // A replica whose configuration does not name it votes too: the configuration may be stale.
         let isFree = vote == message.from || (vote == .none && leader == nil)
+        #if MUTANTS
+        var isGranted = message.term == term && isFree && last.isUpToDate(with: log.last)
+        if Mutant.active == .voteIgnoresLog { isGranted = message.term == term && isFree }
+        if Mutant.active == .learnerRefusesVote && !isVoter { isGranted = false }
+        #else
         let isGranted = message.term == term && isFree && last.isUpToDate(with: log.last)
+        #endif
         if isGranted && vote != message.from {
             vote = message.from
             timerStart = now
             markHardState(&effects)
         }
+        #if MUTANTS
+        let hardStateSequence = Mutant.active == .voteBeforeFsync ? 0 : self.hardStateSequence
+        #endif
         send(
             .voteResponse(isGranted: isGranted), to: candidate, after: hardStateSequence, &effects)
     }
@@ -165,15 +185,14 @@ extension RaftGroup {
     /// A replica that hears its leader helps nobody to depose it (thesis, section 4.2.3), unless gossip
     /// suspects that leader and it has been silent (rule L3).
     private func stickToLeader(isSuspect: Bool, now: Tick) -> Bool {
-        #if MUTANT_STICKINESS_OFF
-        return false
-        #else
+        #if MUTANTS
+        if Mutant.active == .stickinessOff { return false }
+        #endif
         guard leader != nil else { return false }
         if role == .leader { return true }
         let silence = now.since(lastHeard)
         if isSuspect && silence >= settings.suspicionSilenceMilliseconds { return false }
         return silence < settings.electionMinMilliseconds
-        #endif
     }
 
     mutating func receivedVoteResponse(

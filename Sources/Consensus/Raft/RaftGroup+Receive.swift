@@ -7,11 +7,8 @@ extension RaftGroup {
     mutating func receive(
         _ message: RaftMessage, from node: NodeID, isSuspect: Bool, now: Tick, _ effects: inout RaftEffects
     ) {
-        #if !MUTANT_STALE_REPLICA_ACCEPTED
         // Rule M3: what was meant for another incarnation is not for this one.
-        guard message.to == replica else { return }
-        #endif
-        guard !isDiverged else { return }
+        guard message.to == replica || Self.takesAll, !isDiverged else { return }
         switch message.body {
         case .preVote(let last):
             receivedPreVote(message, last: last, from: node, isSuspect: isSuspect, now: now, &effects)
@@ -29,6 +26,14 @@ extension RaftGroup {
             guard followTerm(of: message, now: now, &effects) else { return }
             receivedAtTerm(message, now: now, &effects)
         }
+    }
+
+    private static var takesAll: Bool {
+        #if MUTANTS
+        return Mutant.active == .staleReplicaAccepted
+        #else
+        return false
+        #endif
     }
 
     /// Steps down for a higher term. False when the message's term is over.
@@ -111,17 +116,20 @@ extension RaftGroup {
         }
         let last = max(entries.last?.index ?? previous.index, isCovered ? commit : .zero)
         append(entries.drop { $0.index <= commit }, &effects)
-        #if MUTANT_ACK_BEFORE_FSYNC
-        let sequence: UInt64 = 0
-        #else
         // Rule D3: acknowledged when durable; the batch of the last change covers all before it.
-        let sequence = lastSequence
+        #if MUTANTS
+        let lastSequence = Mutant.active == .ackBeforeFsync ? 0 : self.lastSequence
         #endif
-        send(.appendResponse(.matched(last)), to: sender, after: sequence, &effects)
+        send(.appendResponse(.matched(last)), to: sender, after: lastSequence, &effects)
         raiseCommit(to: min(leaderCommit, last))
     }
 
     private mutating func append(_ entries: ArraySlice<LogEntry>, _ effects: inout RaftEffects) {
+        #if MUTANTS
+        if Mutant.active == .appendTruncates, let last = entries.last, last.index < log.lastIndex {
+            truncate(from: last.index.next, &effects)
+        }
+        #endif
         guard let conflict = entries.first(where: { log.term(at: $0.index) != $0.term }) else { return }
         if conflict.index <= log.lastIndex { truncate(from: conflict.index, &effects) }
         for entry in entries where entry.index >= conflict.index { appendToLog(entry, &effects) }

@@ -35,15 +35,14 @@ extension RaftGroup {
 
     /// CheckQuorum: no quorum has answered for an election timeout.
     private func hasLostQuorum(now: Tick) -> Bool {
-        #if MUTANT_CHECKQUORUM_OFF
-        return false
-        #else
+        #if MUTANTS
+        if Mutant.active == .checkQuorumOff { return false }
+        #endif
         return !configuration.hasQuorum { id in
             if id == replica { return true }
             guard let follower = progress.first(where: { $0.replica.id == id }) else { return false }
             return now.since(follower.lastContact) <= settings.electionMinMilliseconds
         }
-        #endif
     }
 
     // MARK: Heartbeats
@@ -53,14 +52,19 @@ extension RaftGroup {
         guard role == .leader else { return }
         let wanted = reads.last?.sequence ?? 0
         for follower in progress {
+            #if MUTANTS
+            let commit = Mutant.active == .heartbeatCommitsAll ? commit : min(commit, follower.matched)
+            #else
+            let commit = min(commit, follower.matched)
+            #endif
             if forReads && (follower.confirmedRead >= wanted || !configuration.isVoter(follower.replica.id)) {
                 continue
             }
             body(
                 follower.replica.node,
                 PairHeartbeat.Entry(
-                    group: group, from: replica, to: follower.replica.id, term: term,
-                    commit: min(commit, follower.matched), mark: forReads ? nil : marks.last))
+                    group: group, from: replica, to: follower.replica.id, term: term, commit: commit,
+                    mark: forReads ? nil : marks.last))
         }
     }
 
@@ -103,11 +107,10 @@ extension RaftGroup {
     /// Registers a read; a round that starts after this confirms it.
     mutating func read(token: UInt64, _ effects: inout RaftEffects) -> Bool {
         guard role == .leader else { return false }
-        #if !MUTANT_READ_ROUND_REUSED
         readSequence += 1
-        #endif
-        #if MUTANT_READ_BEFORE_NOOP
-        let index = commit
+        #if MUTANTS
+        if Mutant.active == .readRoundReused { readSequence -= 1 }
+        let index = Mutant.active == .readBeforeNoop ? commit : max(commit, termStart)
         #else
         let index = max(commit, termStart)
         #endif
@@ -119,8 +122,8 @@ extension RaftGroup {
     /// Releases what a quorum has confirmed, once this term has a committed entry: only then does the leader
     /// know what was committed before it.
     mutating func releaseReads(_ effects: inout RaftEffects) {
-        #if MUTANT_READ_BEFORE_NOOP
-        guard !reads.isEmpty else { return }
+        #if MUTANTS
+        guard !reads.isEmpty, commit >= termStart || Mutant.active == .readBeforeNoop else { return }
         #else
         guard !reads.isEmpty, commit >= termStart else { return }
         #endif

@@ -122,8 +122,8 @@ struct RaftGroup: Sendable {
     mutating func flushToLog(_ effects: inout RaftEffects) {
         if hardStateIsDirty {
             hardStateIsDirty = false
-            #if MUTANT_VOTE_NOT_PERSISTED
-            let state = HardState(term: term, vote: .none)
+            #if MUTANTS
+            let state = HardState(term: term, vote: Mutant.active == .voteNotPersisted ? .none : vote)
             #else
             let state = HardState(term: term, vote: vote)
             #endif

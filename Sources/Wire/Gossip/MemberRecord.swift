@@ -76,7 +76,10 @@ package struct MemberRecord: Hashable, Sendable {
 
     /// Whether this says something newer of the node than `other` does.
     package func supersedes(_ other: MemberRecord) -> Bool {
-        (incarnation, status) > (other.incarnation, other.status)
+        #if MUTANTS
+        if Mutant.active == .oldIncarnationWins && status == .dead { return other.status < .dead }
+        #endif
+        return (incarnation, status) > (other.incarnation, other.status)
     }
 }
 

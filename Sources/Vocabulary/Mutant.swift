@@ -1,0 +1,49 @@
+#if MUTANTS
+/// Bugs that a scratch build can plant, one at a time, to see whether the simulation catches them
+/// (`tools/mutants`, docs/mutants.md). Nothing of this is in any other build.
+package enum Mutant: String, CaseIterable, Sendable {
+    // Replication.
+    case ackBeforeFsync = "ACK_BEFORE_FSYNC"
+    case leaderCountsUnsynced = "LEADER_COUNTS_UNSYNCED"
+    case voteNotPersisted = "VOTE_NOT_PERSISTED"
+    case voteBeforeFsync = "VOTE_BEFORE_FSYNC"
+    case candidacyBeforeFsync = "CANDIDACY_BEFORE_FSYNC"
+    case voteIgnoresLog = "VOTE_IGNORES_LOG"
+    case commitOldTerm = "COMMIT_OLD_TERM"
+    case applyBeyondDurable = "APPLY_BEYOND_DURABLE"
+    case fsyncByIndex = "FSYNC_BY_INDEX"
+    case noNoop = "NO_NOOP"
+    case appendTruncates = "APPEND_TRUNCATES"
+    case heartbeatCommitsAll = "HEARTBEAT_COMMITS_ALL"
+    case prevoteOff = "PREVOTE_OFF"
+    case stickinessOff = "STICKINESS_OFF"
+    case checkQuorumOff = "CHECKQUORUM_OFF"
+    case learnerRefusesVote = "LEARNER_REFUSES_VOTE"
+    case staleReplicaAccepted = "STALE_REPLICA_ACCEPTED"
+    // Reads.
+    case readRoundReused = "READ_ROUND_REUSED"
+    case readBeforeNoop = "READ_BEFORE_NOOP"
+    // Configurations.
+    case twoConfigChanges = "TWO_CONFIG_CHANGES"
+    case learnerCounted = "LEARNER_COUNTED"
+    case jointNewOnly = "JOINT_NEW_ONLY"
+    // Log and snapshots.
+    case compactUnpersisted = "COMPACT_UNPERSISTED"
+    case snapshotNotRecorded = "SNAPSHOT_NOT_RECORDED"
+    case corruptionTruncated = "CORRUPTION_TRUNCATED"
+    case checksumIgnored = "CHECKSUM_IGNORED"
+    case segmentDroppedEarly = "SEGMENT_DROPPED_EARLY"
+    // Group 0.
+    case abortAfterJoint = "ABORT_AFTER_JOINT"
+    case finishEarly = "FINISH_EARLY"
+    case replicaReused = "REPLICA_ID_REUSED"
+    case oldMetadataBuries = "OLD_METADATA_BURIES"
+    case burialForgotten = "BURIAL_FORGOTTEN"
+    // Gossip.
+    case noRefutation = "NO_REFUTATION"
+    case oldIncarnationWins = "OLD_INCARNATION_WINS"
+
+    /// The one that is planted in this process.
+    package nonisolated(unsafe) static var active: Mutant?
+}
+#endif
