@@ -34,11 +34,8 @@ extension ClientSession {
         case .send: break
         case .ping: out.append(.write(ServerFrame.pong(ref: ref)))
         case .status(let status, let target): receipt(status, target, ref: ref, now: now, out: &out)
-        case .history(let conversation, let before, let limit, let proof):
-            let query = HistoryQuery(
-                conversation: conversation, user: identity.user, bound: before, order: .descending,
-                limit: limit, proof: proof)
-            perform(.history(query), .history(ref: ref), out: &out)
+        case .history(let body):
+            perform(.history(body.query(by: identity.user)), .history(ref: ref), out: &out)
         case .presenceSubscribe(let users): subscribe(users, ref: ref, out: &out)
         case .presenceUnsubscribe(let users): unsubscribe(users)
         // No operation carries typing between nodes; it is a hint, and the protocol promises no answer.

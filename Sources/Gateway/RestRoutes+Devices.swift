@@ -85,13 +85,22 @@ extension RestRoutes {
         }
         router.patch("/v1/conversations/:id/settings") { request, context in
             let id: ConversationID = try context.identity("id")
-            let change = try context.object().rowSettings()
-            guard !change.isEmpty else {
+            let object = try context.object()
+            let change = try object.rowSettings()
+            let disappearing = try object.disappearing()
+            guard !change.isEmpty || disappearing != nil else {
                 throw Refusal(
-                    .invalidRequest, "give muted_until, pinned, archived or marked_unread")
+                    .invalidRequest,
+                    "give muted_until, pinned, archived, marked_unread or disappearing_ms")
             }
             let user = try await context.own(request)
-            let result = try await context.ask(user, .change(.settings(id, change, pending: nil)))
+            if let disappearing {
+                // The conversation's own affair, for all its members.
+                let request = DisappearingRequest(conversation: id, actor: user, milliseconds: disappearing)
+                _ = try await context.cluster.perform(.setDisappearing(request))
+            }
+            let result = try await context.ask(
+                user, change.isEmpty ? .row(id) : .change(.settings(id, change, pending: nil)))
             guard case .row(let row) = result else { throw RestCluster.wrongKind }
             return Self.json(.ok, RestAnswer.conversation(row))
         }

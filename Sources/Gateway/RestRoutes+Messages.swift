@@ -55,37 +55,34 @@ extension RestRoutes {
     }
 
     private func history(_ request: Request, _ context: RestContext) async throws(Refusal) -> Response {
-        let conversation: ConversationID = try context.identity("id")
-        let limit = try Self.limit(request, standard: limits.historyPageDefault, max: limits.historyPageMax)
-        let bound = try Self.cursor(request, CursorText.history)
-        let order = try Self.order(request)
+        var body = HistoryBody(
+            conversation: try context.identity("id"),
+            limit: try Self.limit(request, standard: limits.historyPageDefault, max: limits.historyPageMax))
+        let parameters = request.uri.queryParameters
+        body.bound = try Self.cursor(request, CursorText.history)
+        body.order = try HistoryBody.order(parameters["order"].map { String($0) })
+        if let around = parameters["around"] { body.around = try HistoryBody.around(String(around)) }
+        body.proof = try Self.flag("proof", request)
+        body.isStaleAllowed = try Self.flag("stale_ok", request)
+        if let text = parameters["min_seq"] {
+            guard let seq = UInt64(text) else { throw ClientFields.bad(.minSeq, "must be a seq") }
+            body.minSeq = Seq(seq)
+        }
         let user = try await context.actor(request)
         try context.admit(user)
-        let query = HistoryQuery(
-            conversation: conversation, user: user, bound: bound, order: order, limit: limit,
-            proof: try Self.proof(request))
-        guard case .history(let page) = try await context.cluster.perform(.history(query)) else {
+        guard case .history(let page) = try await context.cluster.perform(.history(body.query(by: user)))
+        else {
             throw RestCluster.wrongKind
         }
         return Self.json(.ok, RestAnswer.history(page))
     }
 
-    private static func proof(_ request: Request) throws(Refusal) -> Bool {
-        switch request.uri.queryParameters["proof"] {
+    private static func flag(_ name: String, _ request: Request) throws(Refusal) -> Bool {
+        switch request.uri.queryParameters[name[...]] {
         case nil, "0", "false": return false
         case "1", "true": return true
         default:
-            throw Refusal(.invalidRequest, "proof must be 1 or 0", details: [.init("field", .text("proof"))])
-        }
-    }
-
-    private static func order(_ request: Request) throws(Refusal) -> HistoryQuery.Order {
-        switch request.uri.queryParameters["order"] {
-        case nil, "desc": return .descending
-        case "asc": return .ascending
-        default:
-            throw Refusal(
-                .invalidRequest, "order must be desc or asc", details: [.init("field", .text("order"))])
+            throw Refusal(.invalidRequest, "\(name) must be 1 or 0", details: [.init("field", .text(name))])
         }
     }
 }

@@ -25,8 +25,16 @@ actor LoopRouter {
     private var counter: UInt64 = 0
     private var completions: [UInt64: Completion] = [:]
     private var ticker: RepeatedTask?
+    /// What this node's own replica was asked.
+    private var askedHere: [UInt64: Asked] = [:]
     /// Sends whose recipient is being asked for.
     var waitingForRecipient: [UserID: [RecipientWait]] = [:]
+
+    private struct Asked {
+        let query: HistoryQuery
+        let group: GroupID
+        let completion: Completion
+    }
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.executor.asUnownedSerialExecutor() }
 
@@ -47,8 +55,25 @@ actor LoopRouter {
         }
     }
 
+    /// Asks this node's own replica first, whoever leads; the leader when it cannot answer.
+    func readHere(_ query: HistoryQuery, group: GroupID, completion: @escaping Completion) {
+        counter += 1
+        let id = OperationRouter.request(counter, of: index)
+        askedHere[id] = Asked(query: query, group: group, completion: completion)
+        ports.readStale(id: id, group: group, query)
+    }
+
+    private func answeredHere(_ asked: Asked, _ answer: PeerAnswer) {
+        if case .result(let result) = answer { return asked.completion(result) }
+        perform(.history(asked.query), group: asked.group, completion: asked.completion)
+    }
+
     func receive(_ inputs: [RouterInput]) {
         for input in inputs {
+            if case .answer(let id, let answer, _) = input, let asked = askedHere.removeValue(forKey: id) {
+                answeredHere(asked, answer)
+                continue
+            }
             run { machine, out in
                 switch input {
                 case .answer(let id, let answer, let node):

@@ -74,6 +74,9 @@ package final class NodeDispatcher: Dispatcher {
                 router.presence(viewer: viewer, users: users, partitionCount: count, completion: completion)
             case .group(let request):
                 router.group(request, partitionCount: count, completion: completion)
+            case .history(let query) where query.isStaleAllowed:
+                router.readHere(
+                    query, group: GroupID(operation.partition(count: count)), completion: completion)
             case .ensureUser(let user):
                 let knownUsers = self.knownUsers
                 if knownUsers.contains(user) { return completion(.ok) }

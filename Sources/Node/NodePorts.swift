@@ -69,6 +69,11 @@ package final class NodePorts: Sendable {
         }
     }
 
+    /// Asks this node's own replica; answered like a request.
+    func readStale(id: UInt64, group: GroupID, _ query: HistoryQuery) {
+        shard(of: group).post(.staleRead(.local(id: id), group, query))
+    }
+
     func answer(_ origin: RequestOrigin, _ answer: PeerAnswer) {
         switch origin {
         case .local(let id): deliver(answer, id: id, from: node)

@@ -53,6 +53,8 @@ package struct Limits: Hashable, Sendable {
     /// How long a sender may edit a message, and delete it for everyone.
     package var editWindowMilliseconds: UInt64 = 15 * 60_000
     package var deleteWindowMilliseconds: UInt64 = 60 * 3_600_000
+    /// The longest `expires_in_ms` of a message.
+    package var expiryMillisecondsMax: UInt64 = 90 * 86_400_000
     /// Bytes of UTF-8 of a reaction.
     package var reactionBytesMax = 64
 

@@ -51,6 +51,9 @@ struct CommandCodecTests {
             changing(1, by: ann, .edit("é")), changing(1, by: ann, .deleteForEveryone),
             changing(1, by: ann, .deleteForMe), changing(1, by: ann, .react("👍")),
             changing(1, by: ann, .unreact),
+            .setDisappearing(
+                DisappearingRequest(conversation: club, actor: ann, milliseconds: 86_400_000),
+                at: Timestamp(8)),
             .expireMessages(
                 ExpiryCommand(at: Timestamp(9), places: [.init(conversation: club, seq: Seq(3))])),
             .account(

@@ -88,6 +88,7 @@ final class TestCluster {
         case .presence(_, let users): toUser(users[0], token, operation)
         case .devices(let user): toUser(user, token, operation)
         case .changeMessage(let request): toMessage(request.message, token, operation)
+        case .setDisappearing(let request): toConversation(request.conversation, token, operation, missing)
         case .messageInfo(let query): toMessage(query.message, token, operation)
         case .groupQuery(let query): toConversation(query.group, token, operation, missing)
         case .mayAdd(_, let users): toUser(users[0], token, operation)

@@ -92,6 +92,12 @@ import Vocabulary
         #expect(refusal(text)?.refusal.code == .invalidRequest)
     }
 
+    private func history(limit: Int, _ change: (inout HistoryBody) -> Void) -> HistoryBody {
+        var body = HistoryBody(conversation: ConversationID(high: 0, low: 1), limit: limit)
+        change(&body)
+        return body
+    }
+
     @Test func theOtherFrames() throws {
         let conversation = ConversationID(high: 0, low: 1)
         let id = "\"conversation_id\":\"\(conversation)\""
@@ -107,10 +113,21 @@ import Vocabulary
         #expect(refusal("{\"type\":\"status\",\"status\":\"read\"}")?.refusal.code == .missingField)
         #expect(
             try parse("{\"type\":\"history\",\(id),\"before\":9}").get().frame
-                == .history(conversation: conversation, before: Seq(9), limit: 50, proof: false))
+                == .history(history(limit: 50) { $0.bound = Seq(9) }))
         #expect(
             try parse("{\"type\":\"history\",\(id),\"limit\":7,\"proof\":true}").get().frame
-                == .history(conversation: conversation, before: nil, limit: 7, proof: true))
+                == .history(history(limit: 7) { $0.proof = true }))
+        #expect(
+            try parse(
+                "{\"type\":\"history\",\(id),\"order\":\"asc\",\"around\":12,\"stale_ok\":true,\"min_seq\":3}"
+            ).get().frame
+                == .history(
+                    history(limit: 50) {
+                        $0.order = .ascending
+                        $0.around = .seq(Seq(12))
+                        $0.isStaleAllowed = true
+                        $0.minSeq = Seq(3)
+                    }))
         #expect(
             try parse("{\"type\":\"typing\",\(id),\"state\":\"started\"}").get().frame
                 == .typing(conversation, isTyping: true))

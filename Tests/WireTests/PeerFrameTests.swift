@@ -48,6 +48,15 @@ struct PeerFrameTests {
             memberEpoch: 7, isMember: true, version: InboxVersion(8))
     }
 
+    private var around: HistoryQuery {
+        var query = HistoryQuery(
+            conversation: conversation, user: ann, bound: nil, order: .descending, limit: 5)
+        query.around = .message(MessageID(high: 1, low: 1))
+        query.isStaleAllowed = true
+        query.minSeq = Seq(8)
+        return query
+    }
+
     private var operations: [Operation] {
         let send = SendRequest(
             sender: ann, device: nil, clientMessageID: ClientMessageID(unchecked: "c"),
@@ -96,7 +105,9 @@ struct PeerFrameTests {
             .presence(viewer: ann, users: [bob]), .devices(ann),
             .changeMessage(
                 MessageChangeRequest(message: MessageID(high: 1, low: 1), actor: ann, change: .edit("é"))),
-            .messageInfo(InfoQuery(message: MessageID(high: 1, low: 1), user: ann)),
+            .setDisappearing(
+                DisappearingRequest(conversation: conversation, actor: ann, milliseconds: 86_400_000)),
+            .history(around), .messageInfo(InfoQuery(message: MessageID(high: 1, low: 1), user: ann)),
         ] + accountRequests.map { .account($0) }
     }
 

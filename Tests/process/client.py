@@ -120,7 +120,7 @@ class Client:
 
     async def message(self, text, seconds=10):
         return await self.wait(
-            f"the message {text[:60]!r}", lambda f: f["type"] == "message" and f["content"] == text, seconds)
+            f"the message {text[:60]!r}", lambda f: f["type"] == "message" and f.get("content") == text, seconds)
 
     async def receipt(self, status, user, seq, seconds=10):
         return await self.wait(

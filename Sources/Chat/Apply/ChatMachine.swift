@@ -45,6 +45,7 @@ package struct ChatMachine: Sendable {
             for mark in marks { state.apply(mark) }
             return .lastSeen
         case .changeMessage(let change): return .messageChanged(state.apply(change))
+        case .setDisappearing(let request, let at): return .disappearingSet(state.apply(request, at: at))
         case .expireMessages(let expiry): return .messagesExpired(state.apply(expiry))
         case .account(let command): return .account(state.apply(command))
         }

@@ -18,6 +18,7 @@ package enum CommandOutcome: Hashable, Sendable {
     case messageChanged(MessageChangeOutcome)
     case messagesExpired([ConversationChange])
     case account(AccountOutcome)
+    case disappearingSet(DisappearingOutcome)
 }
 
 /// How a send ended: stored, an earlier one repeated, or refused.

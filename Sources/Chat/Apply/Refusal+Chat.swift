@@ -59,6 +59,13 @@ extension Refusal {
     static let messageGone = Refusal(.gone, "the message was deleted")
     static let onlyTextIsEdited = Refusal(.invalidRequest, "only a text can be edited")
 
+    /// Somebody who has left may be mentioned: whoever writes cannot know that yet.
+    static func noSuchMention(_ user: UserID) -> Refusal {
+        Refusal(
+            .invalidRequest, "\(user) is mentioned and was never a member",
+            details: [RefusalDetail("field", .text("mentions"))])
+    }
+
     static func windowOver(_ word: String, milliseconds: UInt64) -> Refusal {
         Refusal(
             .forbidden, "the time to \(word) this message is over",

@@ -31,6 +31,10 @@ extension StateTransaction {
             outcome.result = .failure(.noSuchReply)
             return outcome
         }
+        for user in request.mentions where member(user, of: send.conversation, record) == nil {
+            outcome.result = .failure(.noSuchMention(user))
+            return outcome
+        }
         let message = append(send, to: &record)
         let members = moveOwnMark(of: sender, to: message, in: &record, send.conversation)
         put(send.conversation, record)
@@ -73,7 +77,10 @@ extension StateTransaction {
             timestamp: record.nextTimestamp(send.at), clientTimestamp: request.clientTimestamp,
             replyTo: request.replyTo, mentions: request.mentions,
             expiresInMilliseconds: request.expiresInMilliseconds)
-        message.amendments.expiresAt = request.expiresInMilliseconds.map {
+        if message.expiresInMilliseconds == nil, record.disappearingMilliseconds > 0 {
+            message.expiresInMilliseconds = record.disappearingMilliseconds
+        }
+        message.amendments.expiresAt = message.expiresInMilliseconds.map {
             Timestamp(message.timestamp.milliseconds + Int64(clamping: $0))
         }
         write(message, to: &record)

@@ -7,6 +7,7 @@ struct SystemEvent: Hashable, Sendable {
         case created, added, removed, left, joined, role, owner, renamed, described, settings, deleted
         /// Several of name, description and settings at once.
         case changed
+        case disappearing
     }
     var event: Event
     var actor: UserID
@@ -17,6 +18,8 @@ struct SystemEvent: Hashable, Sendable {
     var role: GroupRole?
     /// Who became owner because the owner left.
     var promoted: UserID?
+    /// After how long messages disappear from now on; zero: never.
+    var disappearingMilliseconds: UInt64?
 
     /// Without insignificant white space, fields in fixed order: the same bytes on every replica.
     var json: String {
@@ -40,6 +43,7 @@ struct SystemEvent: Hashable, Sendable {
         }
         if let role { json.field("role", role.rawValue) }
         if let promoted { json.field("promoted", promoted) }
+        if let disappearingMilliseconds { json.field("disappearing_ms", Int(disappearingMilliseconds)) }
         json.endObject()
         return String(decoding: json.bytes, as: UTF8.self)
     }

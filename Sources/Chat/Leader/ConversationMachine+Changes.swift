@@ -32,4 +32,27 @@ extension ConversationMachine {
     package mutating func refused(_ change: MessageChangeCommand, _ refusal: Refusal) -> [ChatDirective] {
         (changes.removeValue(forKey: change.request) ?? []).map { .reply($0, .refused(refusal)) }
     }
+
+    /// Takes a wish to set the conversation's disappearing time.
+    package mutating func setDisappearing(
+        _ token: UInt64, _ request: DisappearingRequest, now: Moment
+    ) -> [ChatDirective] {
+        lastUsed = now.tick
+        let isProposed = disappearing[request] != nil
+        disappearing[request, default: []].append(token)
+        return isProposed ? [] : [.propose(.setDisappearing(request, at: now.wall))]
+    }
+
+    package mutating func applied(_ outcome: DisappearingOutcome) -> [ChatDirective] {
+        answer(outcome.request, outcome.refusal.map { .refused($0) } ?? .ok)
+    }
+
+    package mutating func refused(_ request: DisappearingRequest, _ refusal: Refusal) -> [ChatDirective] {
+        answer(request, .refused(refusal))
+    }
+
+    private mutating func answer(_ request: DisappearingRequest, _ result: OperationResult) -> [ChatDirective]
+    {
+        (disappearing.removeValue(forKey: request) ?? []).map { .reply($0, result) }
+    }
 }

@@ -11,6 +11,8 @@ package struct ConversationMachine: Sendable {
     private var proposedReceipts: [UserID: [[UInt64]]] = [:]
     /// Requests to change messages in flight; equal ones wait together.
     var changes: [MessageChangeRequest: [UInt64]] = [:]
+    /// The same for the disappearing time.
+    var disappearing: [DisappearingRequest: [UInt64]] = [:]
     var lastUsed: Tick
 
     private struct SendKey: Hashable, Sendable {
@@ -135,7 +137,9 @@ package struct ConversationMachine: Sendable {
         var tokens = sends.values.flatMap(\.tokens) + receipts.values.flatMap(\.tokens)
         tokens += proposedReceipts.values.flatMap { $0.flatMap { $0 } }
         tokens += changes.values.flatMap { $0 }
+        tokens += disappearing.values.flatMap { $0 }
         changes = [:]
+        disappearing = [:]
         sends = [:]
         receipts = [:]
         proposedReceipts = [:]
@@ -145,6 +149,7 @@ package struct ConversationMachine: Sendable {
     /// Nobody waits and nothing came for `milliseconds`: the machine may go.
     package func isIdle(now: Tick, after milliseconds: UInt64) -> Bool {
         sends.isEmpty && receipts.isEmpty && proposedReceipts.isEmpty && changes.isEmpty
+            && disappearing.isEmpty
             && now.since(lastUsed) >= milliseconds
     }
 }

@@ -56,6 +56,10 @@ package struct ConversationPartition: Sendable {
             return withGroup(request.group, now.tick) {
                 $0.handle(token, request, missing: missing, now: now, reader: reader)
             }
+        case .setDisappearing(let request):
+            return withConversation(request.conversation, now.tick) {
+                $0.setDisappearing(token, request, now: now)
+            }
         case .changeMessage(let request): return change(token, request, now: now, reader: reader)
         case .messageInfo(let query):
             return [.reply(token, OperationResult(reader.info(query)) { .messageInfo($0) })]
@@ -115,6 +119,9 @@ package struct ConversationPartition: Sendable {
         case .messageChanged(let outcome):
             spread(outcome.change, now, reader)
             return conversations[outcome.conversation]?.applied(outcome) ?? []
+        case .disappearingSet(let outcome):
+            spread(outcome.change, now, reader)
+            return conversations[outcome.request.conversation]?.applied(outcome) ?? []
         case .messagesExpired(let changes):
             expiry.done()
             for change in changes { spread(change, now, reader) }
@@ -148,6 +155,8 @@ package struct ConversationPartition: Sendable {
         case .changeGroup(let change): return groups[change.group]?.refused(change, refusal) ?? []
         case .changeMessage(let change):
             return conversations[change.conversation]?.refused(change, refusal) ?? []
+        case .setDisappearing(let request, _):
+            return conversations[request.conversation]?.refused(request, refusal) ?? []
         case .expireMessages:
             expiry.done()
             return []

@@ -176,7 +176,8 @@ package struct UserPartition: Sendable {
             acks.committed()
             return []
         case .account(let outcome): return applied(outcome, now)
-        case .message, .receipts, .group, .fanoutProgressed, .lastSeen, .messageChanged, .messagesExpired:
+        case .message, .receipts, .group, .fanoutProgressed, .lastSeen, .messageChanged, .messagesExpired,
+            .disappearingSet:
             return []
         }
     }

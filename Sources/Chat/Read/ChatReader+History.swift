@@ -10,8 +10,12 @@ extension ChatReader {
         }
         let first = max(member.firstVisible, Seq(1))
         let newest = member.lastVisible(head: record.head)
-        var range = first..<max(first, newest.next)
-        if let bound = query.bound {
+        let visible = first..<max(first, newest.next)
+        var range = visible
+        if let around = query.around {
+            guard let middle = around.seq(in: record) else { return .failure(.noSuchMessage) }
+            range = visible.page(around: middle, limit: query.limit)
+        } else if let bound = query.bound {
             switch query.order {
             case .descending: range = range.clamped(to: Seq.zero..<bound)
             case .ascending: range = range.clamped(to: bound.next..<Seq(.max))
@@ -19,12 +23,27 @@ extension ChatReader {
         }
         let messages = messages(
             query.conversation, record, in: range, limit: query.limit, reverse: query.order == .descending)
-        return .success(
-            HistoryPage(
-                messages: messages.map { shown($0, to: member, record) },
-                hasMore: range.upperBound.distance(after: range.lowerBound) > messages.count,
-                newest: newest,
-                links: query.proof ? view.chainLinks(of: messages, in: query.conversation) : []))
+        var page = HistoryPage(
+            messages: messages.map { shown($0, to: member, record) },
+            hasMore: range.upperBound.distance(after: range.lowerBound) > messages.count, newest: newest,
+            links: query.proof ? view.chainLinks(of: messages, in: query.conversation) : [])
+        if query.around != nil {
+            let (isOlder, isNewer) = (
+                range.lowerBound > visible.lowerBound, range.upperBound < visible.upperBound
+            )
+            page.hasMore = query.order == .descending ? isOlder : isNewer
+            page.hasPrevious = query.order == .descending ? isNewer : isOlder
+        }
+        return .success(page)
+    }
+
+    /// A page from this replica, whoever leads; `nil` when it has not come as far as the query wants, or knows
+    /// nothing of the user: then the leader has to be asked.
+    package func staleHistory(_ query: HistoryQuery) -> HistoryPage? {
+        guard let record = view.conversation(query.conversation),
+            record.head >= max(query.minSeq, query.bound ?? .zero, query.around?.seq(in: record) ?? .zero)
+        else { return nil }
+        return try? history(query).get()
     }
 
     /// What a device lacks: messages after its position, without gaps; with the last page the receipts after
@@ -89,5 +108,27 @@ extension ChatReader {
             else { preconditionFailure("stored message of key \(pair.key) does not decode") }
             return message
         }
+    }
+}
+
+extension HistoryQuery.Around {
+    /// `nil` for a message of another conversation.
+    fileprivate func seq(in record: ConversationRecord) -> Seq? {
+        switch self {
+        case .seq(let seq): return seq
+        case .message(let message):
+            return message.isWellFormed && message.hash60 == record.hash60 ? message.seq : nil
+        }
+    }
+}
+
+extension Range<Seq> {
+    /// At most `limit` seqs with `middle` in the middle, where there are as many on both sides.
+    fileprivate func page(around middle: Seq, limit: Int) -> Range<Seq> {
+        let half = UInt64(Swift.max(limit, 1) / 2)
+        let wanted = middle.raw > half ? Seq(middle.raw - half) : .zero
+        let latest = upperBound.raw > UInt64(limit) ? Seq(upperBound.raw - UInt64(limit)) : .zero
+        let lower = Swift.max(lowerBound, Swift.min(wanted, latest))
+        return lower..<Swift.max(lower, Swift.min(upperBound, lower.advanced(by: limit)))
     }
 }

@@ -30,6 +30,7 @@ extension Operation {
         case .messageInfo(let query): .of(query.message, count: count)
         case .groupQuery(let query): .of(query.group, count: count)
         case .mayAdd(_, let users): users.first.map { .of($0, count: count) } ?? PartitionID(0)
+        case .setDisappearing(let request): .of(request.conversation, count: count)
         }
     }
 }

@@ -220,7 +220,7 @@ extension Operation {
     /// True when the operation writes, so that its outcome can be unknown.
     package var changesState: Bool {
         switch self {
-        case .send, .receipt, .ensureUser, .changeMessage, .group: true
+        case .send, .receipt, .ensureUser, .changeMessage, .setDisappearing, .group: true
         case .account(let request): request.isChange
         default: false
         }

@@ -22,6 +22,8 @@ package struct ConversationRecord: Hashable, Sendable {
     package var chain: [UInt8] = []
     /// The last rev that changed what lists show of the last message.
     package var previewRev: Rev = .zero
+    /// After how long messages disappear that do not say so themselves; zero: never.
+    package var disappearingMilliseconds: UInt64 = 0
     /// A direct conversation's members, sorted: one when it is with oneself. Empty for a group.
     package var sides: [ConversationMember] = []
 
@@ -62,6 +64,7 @@ extension ConversationRecord {
         writer.counter(fannedOutRev)
         writer.blob(chain)
         writer.counter(previewRev)
+        writer.varint(disappearingMilliseconds)
         writer.list(sides) { $1.write(into: &$0) }
         writer.groupSettings(settings)
         writer.bool(isClosed)
@@ -83,6 +86,7 @@ extension ConversationRecord {
         fannedOutRev = try reader.counter()
         chain = try reader.blob()
         previewRev = try reader.counter()
+        disappearingMilliseconds = try reader.varint()
         sides = try reader.list { (reader) throws(DecodingFailure) in try ConversationMember(from: &reader) }
         settings = try reader.groupSettings()
         isClosed = try reader.bool()

@@ -58,6 +58,16 @@ actor ConversationActor {
         machine.refused(change, refusal)
     }
 
+    func setDisappearing(_ token: UInt64, _ request: DisappearingRequest, now: Moment) -> [ChatDirective] {
+        machine.setDisappearing(token, request, now: now)
+    }
+
+    func applied(_ outcome: DisappearingOutcome) -> [ChatDirective] { machine.applied(outcome) }
+
+    func refused(_ request: DisappearingRequest, _ refusal: Refusal) -> [ChatDirective] {
+        machine.refused(request, refusal)
+    }
+
     func abandon(_ refusal: Refusal) -> [ChatDirective] { machine.abandon(refusal) }
 
     func isIdle(now: Tick, after milliseconds: UInt64) -> Bool {

@@ -189,6 +189,10 @@ extension ShardActor {
             return conversationActor(change.conversation, in: leading).assumeIsolated {
                 $0.refused(change, refusal)
             }
+        case .setDisappearing(let request, _):
+            return conversationActor(request.conversation, in: leading).assumeIsolated {
+                $0.refused(request, refusal)
+            }
         case .expireMessages:
             leading.expiry.done()
             return []

@@ -109,6 +109,7 @@ extension ShardActor {
             case .deviceAcks: leading.acks.committed()
             case .lastSeen, .fanoutProgressed: break
             case .messageChanged(let change): handle(change, in: leading)
+            case .disappearingSet(let outcome): handle(outcome, in: leading)
             case .messagesExpired(let changes):
                 leading.expiry.done()
                 for change in changes { fanOut(change, in: leading) }

@@ -24,6 +24,32 @@ extension ShardActor {
         perform(orders, in: leading)
     }
 
+    func setDisappearing(
+        _ request: DisappearingRequest, origin: RequestOrigin, in leading: LeadingPartition
+    ) {
+        let token = leading.token(for: origin)
+        let now = moment()
+        let orders = conversationActor(request.conversation, in: leading).assumeIsolated {
+            $0.setDisappearing(token, request, now: now)
+        }
+        perform(orders, in: leading)
+    }
+
+    func handle(_ outcome: DisappearingOutcome, in leading: LeadingPartition) {
+        if let actor = leading.conversations[outcome.request.conversation] {
+            perform(actor.assumeIsolated { $0.applied(outcome) }, in: leading)
+        }
+        if let change = outcome.change { fanOut(change, in: leading) }
+    }
+
+    /// This replica answers by itself, leader or not (guarantee G9), when it has come as far.
+    func serveStale(_ query: HistoryQuery, group: GroupID, origin: RequestOrigin) {
+        guard groups[group] != nil, let page = reader(group).staleHistory(query) else {
+            return ports.answer(origin, .notLeader(hint: nil))
+        }
+        ports.answer(origin, .result(.history(page)))
+    }
+
     func handle(_ outcome: MessageChangeOutcome, in leading: LeadingPartition) {
         if let actor = leading.conversations[outcome.conversation] {
             perform(actor.assumeIsolated { $0.applied(outcome) }, in: leading)

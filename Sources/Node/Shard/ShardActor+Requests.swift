@@ -61,6 +61,7 @@ extension ShardActor {
         case .changeMessage(let request): change(request, origin: origin, in: leading, isConfirmed: false)
         case .account(let request) where request.isChange:
             change(request, origin: origin, in: leading)
+        case .setDisappearing(let request): setDisappearing(request, origin: origin, in: leading)
         case .history, .catchUp, .messageInfo, .conversations, .openSession, .usersExist, .presence, .devices,
             .groupQuery, .mayAdd, .account:
             confirmThenServe(operation, group: group, origin: origin)

@@ -140,6 +140,7 @@ actor ShardActor {
         case .transferLeaders(let nodes): transferLeaders(to: nodes)
         case .transfer(let group, let node): _ = raft.transferLeadership(group: group, to: node)
         case .report(let answer): answer(report())
+        case .staleRead(let origin, let group, let query): serveStale(query, group: group, origin: origin)
         }
     }
 

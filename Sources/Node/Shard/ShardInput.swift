@@ -38,4 +38,6 @@ enum ShardInput: Sendable {
     case transferLeaders(to: [NodeID])
     case transfer(GroupID, to: NodeID)
     case report(@Sendable (ShardReport) -> Void)
+    /// A read of this node's own replica, whoever leads; outside the order of requests.
+    case staleRead(RequestOrigin, GroupID, HistoryQuery)
 }

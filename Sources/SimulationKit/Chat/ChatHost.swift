@@ -43,7 +43,9 @@ extension Operation {
     /// True for what a conversation's partition carries out.
     var isOfConversation: Bool {
         switch self {
-        case .send, .receipt, .history, .catchUp, .group, .changeMessage, .messageInfo, .groupQuery: true
+        case .send, .receipt, .history, .catchUp, .group, .changeMessage, .setDisappearing, .messageInfo,
+            .groupQuery:
+            true
         default: false
         }
     }

@@ -35,6 +35,7 @@ extension Command {
         case changeMessage = 40
         case expireMessages = 41
         case account = 90
+        case setDisappearing = 42
     }
 
     private func write(into writer: inout ByteWriter) {
@@ -88,6 +89,10 @@ extension Command {
         case .account(let command):
             writer.u8(Kind.account.rawValue)
             command.write(into: &writer)
+        case .setDisappearing(let request, let at):
+            writer.u8(Kind.setDisappearing.rawValue)
+            writer.timestamp(at)
+            writer.disappearingRequest(request)
         }
     }
 
@@ -125,6 +130,9 @@ extension Command {
         case .changeMessage: self = .changeMessage(try reader.messageChangeCommand())
         case .expireMessages: self = .expireMessages(try reader.expiryCommand())
         case .account: self = .account(try AccountCommand(from: &reader))
+        case .setDisappearing:
+            let at = try reader.timestamp()
+            self = .setDisappearing(try reader.disappearingRequest(), at: at)
         }
     }
 }

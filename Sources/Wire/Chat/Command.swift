@@ -13,6 +13,7 @@ package enum Command: Hashable, Sendable {
     case fanoutProgress([FanoutMark])
     case changeMessage(MessageChangeCommand)
     case expireMessages(ExpiryCommand)
+    case setDisappearing(DisappearingRequest, at: Timestamp)
 
     // On the user's partition.
     case ensureUsers([UserID], at: Timestamp)

@@ -107,6 +107,16 @@ extension BodyObject {
         return key
     }
 
+    /// `disappearing_ms`: 24 hours, 7 days, 90 days, or 0 and null for never; `nil` when it is not given.
+    package func disappearing() throws(Refusal) -> UInt64? {
+        guard has("disappearing_ms") else { return nil }
+        let milliseconds = UInt64(try optionalInteger("disappearing_ms", in: 0...Int64(1) << 52) ?? 0)
+        guard DisappearingRequest.choices.contains(milliseconds) else {
+            throw bad("disappearing_ms", "must be 0, 86400000, 604800000 or 7776000000")
+        }
+        return milliseconds
+    }
+
     /// `{"muted_until"?,"pinned"?,"archived"?,"marked_unread"?}`; `"muted_until":null` ends a mute.
     package func rowSettings() throws(Refusal) -> RowSettingsChange {
         var change = RowSettingsChange(

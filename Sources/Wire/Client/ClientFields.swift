@@ -8,7 +8,7 @@ package enum ClientField: UInt8, CaseIterable, Sendable {
         cursor
     case limit, name, memberIDs
     case proof
-    case emoji
+    case emoji, around, order, staleOK, minSeq
     case description, settings, role, code, usesMax
     case recipientDevices
 
@@ -46,6 +46,10 @@ package enum ClientField: UInt8, CaseIterable, Sendable {
         case .code: "code"
         case .usesMax: "uses_max"
         case .recipientDevices: "recipient_devices"
+        case .around: "around"
+        case .order: "order"
+        case .staleOK: "stale_ok"
+        case .minSeq: "min_seq"
         }
     }
 

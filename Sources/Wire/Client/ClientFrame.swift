@@ -5,7 +5,7 @@ package enum ClientFrame: Hashable, Sendable {
     case send(SendBody)
     case status(ReceiptStatus, ReceiptRequest.Target)
     case ping
-    case history(conversation: ConversationID, before: Seq?, limit: Int, proof: Bool)
+    case history(HistoryBody)
     case presenceSubscribe([UserID])
     case presenceUnsubscribe([UserID])
     case typing(ConversationID, isTyping: Bool)
@@ -68,7 +68,7 @@ extension ClientFrame {
         case "send": self = .send(try SendBody(fields, limits: limits))
         case "status": self = .status(try fields.receiptStatus(), try Self.receiptTarget(fields))
         case "ping": self = .ping
-        case "history": self = try Self.history(fields, limits: limits)
+        case "history": self = .history(try HistoryBody(fields, limits: limits))
         case "presence_subscribe":
             self = .presenceSubscribe(try fields.users(.userIDs, max: limits.presenceSubscriptionsMax))
         case "presence_unsubscribe":
@@ -89,15 +89,6 @@ extension ClientFrame {
             throw ClientFields.missing(.upToSeq)
         }
         return .upTo(conversation, Seq(UInt64(seq)))
-    }
-
-    private static func history(_ fields: ClientFields, limits: Limits) throws(Refusal) -> ClientFrame {
-        let conversation: ConversationID = try fields.identity(.conversationID)
-        let before = try fields.optionalInteger(.before, in: 0...Int64.max).map { Seq(UInt64($0)) }
-        let limit = try fields.optionalInteger(.limit, in: 1...Int64(limits.historyPageMax))
-        return .history(
-            conversation: conversation, before: before,
-            limit: limit.map { Int($0) } ?? limits.historyPageDefault, proof: fields[.proof] == .bool(true))
     }
 
     private static func typing(_ fields: ClientFields) throws(Refusal) -> ClientFrame {

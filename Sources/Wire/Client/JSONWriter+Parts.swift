@@ -46,6 +46,11 @@ extension JSONWriter {
         }
         endArray()
         nextCursor(page.hasMore ? page.messages.last.map { CursorText.text(history: $0.seq) } : nil)
+        if let hasPrevious = page.hasPrevious {
+            key("prev_cursor")
+            let first = hasPrevious ? page.messages.first : nil
+            if let first { string(CursorText.text(history: first.seq)) } else { null() }
+        }
     }
 
     mutating func nextCursor(_ cursor: String?) {

@@ -28,7 +28,8 @@ package struct SendBody: Hashable, Sendable {
         replyTo = try fields.optionalIdentity(.replyTo)
         mentions = try fields.optionalUsers(.mentions, max: limits.mentionsMax) ?? []
         expiresInMilliseconds =
-            try fields.optionalInteger(.expiresInMilliseconds, in: 1...Int64(1) << 40).map { UInt64($0) }
+            try fields.optionalInteger(.expiresInMilliseconds, in: 1...Int64(limits.expiryMillisecondsMax))
+            .map { UInt64($0) }
         recipientDevices = try Self.recipientDevices(fields, recipient: recipient, limits: limits)
     }
 

@@ -41,6 +41,17 @@ extension ByteWriter {
         u8(value.order.rawValue)
         varint(value.limit)
         bool(value.proof)
+        bool(value.isStaleAllowed)
+        counter(value.minSeq)
+        switch value.around {
+        case nil: u8(0)
+        case .seq(let seq):
+            u8(1)
+            counter(seq)
+        case .message(let message):
+            u8(2)
+            identity(message)
+        }
     }
 
     mutating func catchUpQuery(_ value: CatchUpQuery) {
@@ -103,9 +114,18 @@ extension ByteReader {
         let user: UserID = try textIdentity()
         let bound = try optional { r throws(DecodingFailure) in try r.counter(Seq.self) }
         let order: HistoryQuery.Order = try bool() ? .ascending : .descending
-        return HistoryQuery(
+        var query = HistoryQuery(
             conversation: conversation, user: user, bound: bound, order: order, limit: try length(),
             proof: try bool())
+        query.isStaleAllowed = try bool()
+        query.minSeq = try counter()
+        switch try u8() {
+        case 0: break
+        case 1: query.around = .seq(try counter())
+        case 2: query.around = .message(try identity())
+        case let tag: throw .unknown(field: "history place", value: UInt64(tag))
+        }
+        return query
     }
 
     mutating func catchUpQuery() throws(DecodingFailure) -> CatchUpQuery {

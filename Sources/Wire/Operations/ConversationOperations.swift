@@ -82,6 +82,17 @@ package struct HistoryQuery: Hashable, Sendable {
     /// Asks for each message's place in the hash chain.
     package var proof: Bool
 
+    /// Half of the page before, half from this place on; then `bound` does not count.
+    package var around: Around?
+    /// Any replica may answer that has come as far as `minSeq` and the bound (guarantee G9).
+    package var isStaleAllowed = false
+    package var minSeq = Seq.zero
+
+    package enum Around: Hashable, Sendable {
+        case seq(Seq)
+        case message(MessageID)
+    }
+
     package init(
         conversation: ConversationID, user: UserID, bound: Seq?, order: Order, limit: Int, proof: Bool = false
     ) {
@@ -98,6 +109,8 @@ package struct HistoryQuery: Hashable, Sendable {
 package struct HistoryPage: Hashable, Sendable {
     package var messages: [MessageRecord]
     package var hasMore: Bool
+    /// More messages before the first of this page, in the order asked for; only known around a place.
+    package var hasPrevious: Bool?
     /// The highest seq the member may see.
     package var newest: Seq
     /// One link per message when they were asked for, otherwise none.

@@ -71,6 +71,12 @@ extension ByteWriter {
         }
     }
 
+    mutating func disappearingRequest(_ value: DisappearingRequest) {
+        identity(value.conversation)
+        text(value.actor)
+        varint(value.milliseconds)
+    }
+
     mutating func infoQuery(_ value: InfoQuery) {
         identity(value.message)
         text(value.user)
@@ -151,6 +157,11 @@ extension ByteReader {
             places: try list { r throws(DecodingFailure) in
                 ExpiryCommand.Place(conversation: try r.identity(), seq: try r.counter())
             })
+    }
+
+    mutating func disappearingRequest() throws(DecodingFailure) -> DisappearingRequest {
+        DisappearingRequest(
+            conversation: try identity(), actor: try textIdentity(), milliseconds: try varint())
     }
 
     mutating func infoQuery() throws(DecodingFailure) -> InfoQuery {

@@ -149,6 +149,23 @@ package struct ExpiryCommand: Hashable, Sendable {
     }
 }
 
+/// After how long messages of a conversation disappear, unless they say so themselves.
+package struct DisappearingRequest: Hashable, Sendable {
+    package var conversation: ConversationID
+    package var actor: UserID
+    /// Zero: never.
+    package var milliseconds: UInt64
+
+    package init(conversation: ConversationID, actor: UserID, milliseconds: UInt64) {
+        self.conversation = conversation
+        self.actor = actor
+        self.milliseconds = milliseconds
+    }
+
+    /// 24 hours, 7 days, 90 days, or never.
+    package static let choices: [UInt64] = [0, 86_400_000, 604_800_000, 7_776_000_000]
+}
+
 /// Who has a message, asked by its sender or a member of its group.
 package struct InfoQuery: Hashable, Sendable {
     package var message: MessageID

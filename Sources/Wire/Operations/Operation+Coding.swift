@@ -63,6 +63,9 @@ extension ByteWriter {
         case .account(let request):
             u8(90)
             accountRequest(request)
+        case .setDisappearing(let request):
+            u8(42)
+            disappearingRequest(request)
         }
     }
 
@@ -83,6 +86,7 @@ extension ByteWriter {
             bool(page.hasMore)
             counter(page.newest)
             list(page.links) { $0.chainLink($1) }
+            optional(page.hasPrevious) { $0.bool($1) }
         case .caughtUp(let page):
             u8(4)
             list(page.messages) { $0.messageRecord($1) }
@@ -181,6 +185,7 @@ extension ByteReader {
         case 60: return .groupQuery(try groupQuery())
         case 61: return .mayAdd(actor: try textIdentity(), users: try userIDs())
         case 90: return .account(try accountRequest())
+        case 42: return .setDisappearing(try disappearingRequest())
         case let tag: throw .unknown(field: "operation", value: UInt64(tag))
         }
     }
@@ -198,11 +203,12 @@ extension ByteReader {
                     timestamp: try timestamp(), duplicate: try bool()))
         case 2: return .ok
         case 3:
-            return .history(
-                HistoryPage(
-                    messages: try list { r throws(DecodingFailure) in try r.messageRecord() },
-                    hasMore: try bool(), newest: try counter(),
-                    links: try list { r throws(DecodingFailure) in try r.chainLink() }))
+            var page = HistoryPage(
+                messages: try list { r throws(DecodingFailure) in try r.messageRecord() },
+                hasMore: try bool(), newest: try counter(),
+                links: try list { r throws(DecodingFailure) in try r.chainLink() })
+            page.hasPrevious = try optional { r throws(DecodingFailure) in try r.bool() }
+            return .history(page)
         case 4:
             var page = CatchUpPage(
                 messages: try list { r throws(DecodingFailure) in try r.messageRecord() },

@@ -11,6 +11,7 @@ package enum Operation: Hashable, Sendable {
     case group(GroupRequest)
     case changeMessage(MessageChangeRequest)
     case messageInfo(InfoQuery)
+    case setDisappearing(DisappearingRequest)
 
     // On the user's partition.
     /// Commits that the user exists (a user exists from its first authenticated request).
