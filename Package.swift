@@ -102,7 +102,7 @@ let package = Package(
             [
                 "Vocabulary", "Sealing", "Wire", "Membership", "Placement", "Consensus", "Chat",
                 "ClientSession",
-                "Storage", "RocksStorage", "Observability", "NodeConfig", "PeerTransport", "Gateway", "Admin",
+                "Storage", "RocksStorage", "Observability", "NodeConfig", "PeerTransport", "Push", "Gateway", "Admin",
                 log, .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ] + nio + hummingbird),
 

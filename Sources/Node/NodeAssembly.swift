@@ -1,4 +1,5 @@
 import Admin
+import Chat
 import Consensus
 import Foundation
 import Gateway
@@ -10,6 +11,7 @@ import NIOPosix
 import NodeConfig
 import Observability
 import PeerTransport
+import Push
 import RocksStorage
 import Sealing
 import Storage
@@ -177,7 +179,7 @@ final class NodeAssembly: Sendable {
         let state = NodeState()
         let ports = NodePorts(
             node: node, transport: transport, sessions: SessionHub(bootEpoch: identity.bootEpoch),
-            clock: clock, metrics: metrics)
+            clock: clock, metrics: metrics, pushRules: PushMachine.Rules(configuration.push))
         let roster = MemberRoster(node: node, clock: clock)
         let handover = PartitionHandover(
             ports: ports, state: state, roster: roster, transport: transport, loop: loops[0])
@@ -202,6 +204,7 @@ final class NodeAssembly: Sendable {
         let dispatcher = NodeDispatcher(
             ports: ports, state: state, routers: zip(loops, routers).map { ($0, $1) }, keeper: keeper,
             ready: { readiness.isFormed }, targets: { roster.clientURLs() })
+        let push = try await pushService(dispatcher, ports: ports)
         let tokens = try await TokenVerifier(
             hs256Secret: secrets.hs256Secret, jwksJSON: secrets.jwks, audience: configuration.auth.audience,
             issuer: configuration.auth.issuer)
@@ -223,7 +226,22 @@ final class NodeAssembly: Sendable {
             node: node, configuration: configuration, state: state, ports: ports, log: log, store: store,
             readPool: pool, shards: shards, gateway: gateway, gossip: gossip, keeper: keeper, life: life,
             readiness: readiness,
-            dispatcher: dispatcher)
+            dispatcher: dispatcher, push: push)
+    }
+
+    private func pushService(_ dispatcher: NodeDispatcher, ports: NodePorts) async throws -> PushService? {
+        guard let settings = PushSettings(configuration.push, secrets.push) else { return nil }
+        let senders: PushSenders
+        do { senders = try await PushSenders(settings) } catch {
+            throw ConfigurationFailure([
+                ConfigurationProblem(
+                    source: configuration.file ?? "configuration", key: "push", reason: "\(error)")
+            ])
+        }
+        let service = PushService(
+            senders: senders, dispatcher: dispatcher, loop: loops[0], metrics: metrics, logger: logger)
+        ports.onPush { job, answer in service.take(job, answer: answer) }
+        return service
     }
 
     private func openLog(
@@ -420,6 +438,7 @@ final class NodeAssembly: Sendable {
     func stop() async {
         guard let parts = parts.withLockedValue({ $0 }) else { return }
         await parts.gateway.stop()
+        await parts.push?.stop()
         parts.keeper.stop()
         for shard in parts.shards {
             try? await shard.loop.submit { shard.assumeIsolated { $0.stop() } }.get()

@@ -27,6 +27,8 @@ struct NodeParts: Sendable {
     let life: NodeOperations
     let readiness: Readiness
     let dispatcher: NodeDispatcher
+    /// `nil` when no provider is set up.
+    let push: PushService?
 
     /// One report per shard, in their order.
     func shardReports() async -> [ShardReport] {

@@ -32,11 +32,17 @@ package final class NodePorts: Sendable {
     private let targets = NIOLockedValueBox(Targets())
     /// What this node leads, for peers whose link opens.
     private let led = NIOLockedValueBox<[GroupID: Term]>([:])
+    private let pushHandler = NIOLockedValueBox<
+        (@Sendable (PushJob, @escaping @Sendable (PushJobResult) -> Void) -> Void)?
+    >(nil)
+    let pushRules: PushMachine.Rules
     private let leaderListener = NIOLockedValueBox<(@Sendable (GroupID) -> Void)?>(nil)
 
     init(
-        node: NodeID, transport: PeerTransport, sessions: SessionHub, clock: NodeClock, metrics: NodeMetrics
+        node: NodeID, transport: PeerTransport, sessions: SessionHub, clock: NodeClock, metrics: NodeMetrics,
+        pushRules: PushMachine.Rules = .off
     ) {
+        self.pushRules = pushRules
         self.clock = clock
         self.metrics = metrics
         self.node = node
@@ -168,6 +174,18 @@ package final class NodePorts: Sendable {
             metrics.sendToDeliver.observe(UInt64(max(0, elapsed)) * 1_000)
         }
         sessions.deliver(pushes)
+    }
+
+    // MARK: Push
+
+    func onPush(
+        _ handler: @escaping @Sendable (PushJob, @escaping @Sendable (PushJobResult) -> Void) -> Void
+    ) {
+        pushHandler.withLockedValue { $0 = handler }
+    }
+
+    func push(_ job: PushJob, answer: @escaping @Sendable (PushJobResult) -> Void) {
+        pushHandler.withLockedValue { $0 }?(job, answer)
     }
 
     // MARK: Leaderships

@@ -69,6 +69,16 @@ struct ConfigurationReader {
         }
     }
 
+    /// The elements of a list of texts; none when it is not there.
+    mutating func texts(_ key: String) -> [String] {
+        do {
+            return try sources.list(key)?.value ?? []
+        } catch {
+            problems.append(error)
+            return []
+        }
+    }
+
     mutating func number(_ key: String, in range: ClosedRange<Int>) -> Int? {
         value(key, expecting: "a whole number from \(range.lowerBound) to \(range.upperBound)") { text in
             Int(text.filter { $0 != "_" }).flatMap { range.contains($0) ? $0 : nil }

@@ -53,6 +53,7 @@ extension NodeConfiguration {
             if let value = reader.number("limits.\(limit.key)", in: limit.range) { limit.set(&limits, value) }
         }
         thresholds = Thresholds(from: &reader)
+        push = PushSection(from: &reader)
         log = LogSection(
             level: reader.choice("log.level") ?? .info, format: reader.choice("log.format") ?? .text)
         shards = reader.number("shards", in: 1...256)

@@ -74,6 +74,7 @@ package struct NodeConfiguration: Hashable, Sendable {
     package var adminTokenFile: String?
     package var limits: Limits
     package var thresholds: Thresholds
+    package var push: PushSection
     package var log: LogSection
     /// Event loops that own partitions; `nil` takes one per core.
     package var shards: Int?

@@ -2,7 +2,7 @@ import Vocabulary
 
 /// Every key that a configuration may have.
 enum NodeConfigurationKeys {
-    static let lists: Set<String> = ["seeds"]
+    static let lists: Set<String> = ["seeds", "push.webpush.hosts", "push.webhook.hosts"]
 
     static let known: Set<String> = Set(
         [
@@ -14,7 +14,14 @@ enum NodeConfigurationKeys {
             "admin.token_file", "log.level", "log.format",
             "limits.disk_low_bytes", "limits.disk_full_bytes", "limits.replace_after_ms",
             "limits.move_bytes_per_second",
-        ] + limits.map { "limits.\($0.key)" })
+        ] + pushKeys + limits.map { "limits.\($0.key)" })
+
+    private static let pushKeys = [
+        "push.apns.key_file", "push.apns.key_id", "push.apns.team_id", "push.apns.topic", "push.apns.url",
+        "push.apns.sandbox_url", "push.fcm.service_account_file", "push.fcm.url", "push.webpush.key_file",
+        "push.webpush.subject", "push.webpush.hosts", "push.webhook.hosts", "push.webhook.secret_file",
+        "push.ca_file", "push.grace_ms", "push.lifetime_s",
+    ]
 
     /// Keys that the contract names and this version cannot honour: refused, never ignored.
     static func refusal(of key: String) -> String? {
@@ -22,9 +29,6 @@ enum NodeConfigurationKeys {
             return
                 "this version has no TLS of its own; leave it out, listen on loopback or a private network, "
                 + "and end TLS in a proxy in front of the client port"
-        }
-        if key == "push" || key.hasPrefix("push.") {
-            return "this version sends no push notifications; leave it out"
         }
         if key == "auth.jwks_url" { return "this version fetches no keys; use auth.jwks_file" }
         return nil

@@ -8,8 +8,19 @@ package struct NodeSecrets: Sendable, CustomStringConvertible {
     /// The key file as it is; the reader of its lines is `Sealing`'s.
     package var gossipKeyFile: [UInt8]?
     package var adminToken: String?
+    /// Texts of the files that `push` names.
+    package var push = PushSecrets()
 
     package var description: String { "node secrets (hidden)" }
+}
+
+/// What the files of the push section hold; `nil` for those not named.
+package struct PushSecrets: Sendable {
+    package var apnsKey: String?
+    package var fcmAccount: String?
+    package var webPushKey: String?
+    package var webhookSecret: [UInt8]?
+    package var trustedCertificates: String?
 }
 
 extension NodeConfiguration {
@@ -36,7 +47,16 @@ extension NodeConfiguration {
             if bytes.count < atLeast { refuse("holds \(bytes.count) bytes, must hold at least \(atLeast)") }
             return bytes
         }
-        let secrets = NodeSecrets(
+        func readText(_ path: String?, _ key: String) -> String? {
+            read(path, key).map { String(decoding: $0, as: UTF8.self) }
+        }
+        let pushSecrets = PushSecrets(
+            apnsKey: readText(push.apns?.keyFile, "push.apns.key_file"),
+            fcmAccount: readText(push.fcm?.serviceAccountFile, "push.fcm.service_account_file"),
+            webPushKey: readText(push.webPush?.keyFile, "push.webpush.key_file"),
+            webhookSecret: read(push.webhook?.secretFile, "push.webhook.secret_file", atLeast: 16),
+            trustedCertificates: readText(push.caFile, "push.ca_file"))
+        var secrets = NodeSecrets(
             hs256Secret: read(
                 auth.hs256SecretFile, "auth.hs256_secret_file", atLeast: NodeConfiguration.hs256SecretBytesMin
             ),
@@ -46,6 +66,7 @@ extension NodeConfiguration {
             adminToken: read(adminTokenFile, "admin.token_file", atLeast: 16)
                 .map { String(decoding: $0, as: UTF8.self) })
         guard problems.isEmpty else { throw ConfigurationFailure(problems) }
+        secrets.push = pushSecrets
         return secrets
     }
 

@@ -45,6 +45,9 @@ package struct NodeMetrics: Sendable {
     /// Events that connected devices have still to be given.
     package let catchUpLag = Gauge()
 
+    /// Attempts, by "provider result".
+    package let pushes = LabelledCounter()
+
     // Queues: depth and limit by name.
     package let queueDepths = LabelledCounter()
     package let queueLimits = LabelledCounter()
@@ -105,6 +108,9 @@ package struct NodeMetrics: Sendable {
         text.counter("messages_sent_total", "Messages committed for clients of this node.", sent)
         text.counter("messages_delivered_total", "Messages written to clients of this node.", delivered)
         text.counters("refusals_total", "Refusals by code.", label: "code", refusals)
+        text.pairs(
+            "push_total", "Push notifications by provider and result.", labels: ("provider", "result"), pushes
+        )
         text.counter("deduplicated_total", "Sends answered with an earlier result.", deduplicated)
         text.gauge("inbox_lag_milliseconds", "From a commit to its inbox rows.", inboxLag)
         text.gauge("catch_up_lag_events", "Events connected devices still wait for.", catchUpLag)

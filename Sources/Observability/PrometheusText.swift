@@ -20,6 +20,19 @@ package struct PrometheusText: Sendable {
         for (value, count) in counter.values { sample(name, (label, value), String(count)) }
     }
 
+    /// Two labels; the counter's own label holds both values with a space between.
+    package mutating func pairs(
+        _ name: String, _ help: String, labels: (String, String), _ counter: LabelledCounter
+    ) {
+        family(name, help, "counter")
+        for (value, count) in counter.values {
+            let parts = value.split(separator: " ", maxSplits: 1)
+            let second = parts.count > 1 ? parts[1] : ""
+            output +=
+                "martlet_\(name){\(labels.0)=\"\(parts[0])\",\(labels.1)=\"\(second)\"} \(count)\n"
+        }
+    }
+
     package mutating func gauges(_ name: String, _ help: String, label: String, _ counter: LabelledCounter) {
         family(name, help, "gauge")
         for (value, level) in counter.values { sample(name, (label, value), String(level)) }

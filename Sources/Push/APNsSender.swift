@@ -29,11 +29,11 @@ actor APNsSender {
     }
 
     func send(
-        _ notification: PushNotification, to device: String, topic: String?, now: Date
+        _ notification: PushNotification, to device: String, topic: String?, isSandbox: Bool, now: Date
     ) async -> PushOutcome {
         do {
             let answer = try await transport.post(
-                "\(settings.url)/3/device/\(device)",
+                "\(isSandbox ? settings.sandboxURL : settings.url)/3/device/\(device)",
                 headers: headers(notification, topic: topic, token: try await providerToken(now), now: now),
                 body: Self.body(notification))
             return outcome(answer)

@@ -37,12 +37,12 @@ package struct PushNotification: Hashable, Sendable {
 /// Where one device is reached.
 package enum PushTarget: Hashable, Sendable {
     /// The device token in hexadecimal; a topic of its own when the app has several.
-    case apns(token: String, topic: String?)
+    case apns(token: String, topic: String?, isSandbox: Bool = false)
     case fcm(token: String)
     /// RFC 8030 and 8291: the push service's address and the browser's keys in base64url.
     case webPush(endpoint: String, p256dh: String, auth: String)
-    /// The operator's own receiver, told a token that means something to it.
-    case webhook(token: String)
+    /// A receiver of the operator's choice; `secret` signs what is sent, `nil` uses the one of the settings.
+    case webhook(url: String, secret: String?)
 
     package var provider: PushProvider {
         switch self {

@@ -47,12 +47,13 @@ package final class PushSenders: Sendable {
         let now = Date()
         let outcome: PushOutcome? =
             switch target {
-            case .apns(let token, let topic):
-                await apns?.send(notification, to: token, topic: topic, now: now)
+            case .apns(let token, let topic, let isSandbox):
+                await apns?.send(notification, to: token, topic: topic, isSandbox: isSandbox, now: now)
             case .fcm(let token): await fcm?.send(notification, to: token, now: now)
             case .webPush(let endpoint, let p256dh, let auth):
                 await webPush?.send(notification, endpoint: endpoint, p256dh: p256dh, auth: auth, now: now)
-            case .webhook(let token): await webhook?.send(notification, to: token, now: now)
+            case .webhook(let url, let secret):
+                await webhook?.send(notification, to: url, secret: secret, now: now)
             }
         return outcome ?? .failed("this server does not offer \(target.provider.rawValue)")
     }

@@ -8,11 +8,15 @@ package struct PushSettings: Sendable {
         package var teamID: String
         package var topic: String
         package var url: String
+        /// For builds under development.
+        package var sandboxURL: String
 
         package init(
             key: String, keyID: String, teamID: String, topic: String,
-            url: String = "https://api.push.apple.com"
+            url: String = "https://api.push.apple.com",
+            sandboxURL: String = "https://api.sandbox.push.apple.com"
         ) {
+            self.sandboxURL = sandboxURL
             self.key = key
             self.keyID = keyID
             self.teamID = teamID
@@ -50,11 +54,12 @@ package struct PushSettings: Sendable {
         }
     }
     package struct Webhook: Sendable {
-        package var url: String
+        /// Receivers that devices may name, by host or `*.domain`; none is known beforehand.
+        package var hosts: [String]
         package var secret: [UInt8]
 
-        package init(url: String, secret: [UInt8]) {
-            self.url = url
+        package init(hosts: [String], secret: [UInt8]) {
+            self.hosts = hosts
             self.secret = secret
         }
     }

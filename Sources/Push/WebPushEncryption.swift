@@ -54,8 +54,8 @@ struct WebPushEncryption {
 }
 
 /// base64url without padding (RFC 4648, section 5); padding is forgiven.
-enum Base64URLText {
-    static func encode(_ bytes: some Sequence<UInt8>) -> String {
+package enum Base64URLText {
+    package static func encode(_ bytes: some Sequence<UInt8>) -> String {
         Data(bytes).base64EncodedString().replacing("+", with: "-").replacing("/", with: "_")
             .replacing("=", with: "")
     }

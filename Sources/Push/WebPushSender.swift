@@ -37,7 +37,7 @@ actor WebPushSender {
     func send(
         _ notification: PushNotification, endpoint: String, p256dh: String, auth: String, now: Date
     ) async -> PushOutcome {
-        guard let origin = Self.origin(of: endpoint, allowed: settings.hosts) else {
+        guard let origin = PushOrigin.of(endpoint, allowed: settings.hosts) else {
             return .dead("the endpoint is of no push service that is allowed")
         }
         guard let recipient = WebPushEncryption.Recipient(p256dh: p256dh, auth: auth) else {
@@ -72,17 +72,6 @@ actor WebPushSender {
         if tokens.count >= Self.tokensMax { tokens.removeAll() }
         tokens[origin] = (text, now.addingTimeInterval(Self.tokenSeconds / 2))
         return text
-    }
-
-    /// `https://host[:port]` of a push service that is allowed: a device must not make the server ask just anybody.
-    static func origin(of endpoint: String, allowed: [String]) -> String? {
-        guard let url = URLComponents(string: endpoint), url.scheme == "https", let host = url.host,
-            url.user == nil
-        else { return nil }
-        let isAllowed = allowed.contains { pattern in
-            pattern.hasPrefix("*.") ? host.hasSuffix(pattern.dropFirst()) : host == pattern
-        }
-        return isAllowed ? "https://\(host)\(url.port.map { ":\($0)" } ?? "")" : nil
     }
 
     /// The text that the page's service worker decrypts; shortened until one record holds it.

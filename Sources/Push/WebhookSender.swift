@@ -2,7 +2,7 @@ import Crypto
 import Foundation
 import Wire
 
-/// The operator's own receiver: one signed JSON request a notification.
+/// A receiver of the operator's choice: one signed JSON request a notification.
 ///
 /// `martlet-signature: t=<seconds>,v1=<hex of HMAC-SHA256(secret, "<t>.<body>")>`: a receiver compares in constant time
 /// and refuses times more than some minutes away, so that nothing can be forged or replayed.
@@ -10,15 +10,21 @@ struct WebhookSender: Sendable {
     let settings: PushSettings.Webhook
     let transport: PushTransport
 
-    func send(_ notification: PushNotification, to token: String, now: Date) async -> PushOutcome {
-        let body = Self.body(notification, token: token)
+    func send(
+        _ notification: PushNotification, to url: String, secret: String?, now: Date
+    ) async -> PushOutcome {
+        guard PushOrigin.of(url, allowed: settings.hosts) != nil else {
+            return .dead("the address is of no receiver that is allowed")
+        }
+        let body = Self.body(notification)
+        let secret = secret.map { Array($0.utf8) } ?? settings.secret
         let time = String(Int(now.timeIntervalSince1970))
         do {
             let answer = try await transport.post(
-                settings.url,
+                url,
                 headers: [
                     ("content-type", "application/json"), ("martlet-notification-id", notification.id),
-                    ("martlet-signature", "t=\(time),v1=\(Self.signature(body, time, settings.secret))"),
+                    ("martlet-signature", "t=\(time),v1=\(Self.signature(body, time, secret))"),
                 ],
                 body: body)
             let reason = "status \(answer.status)"
@@ -40,10 +46,9 @@ struct WebhookSender: Sendable {
         return code.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
-    private static func body(_ notification: PushNotification, token: String) -> [UInt8] {
+    private static func body(_ notification: PushNotification) -> [UInt8] {
         var json = JSONWriter()
         json.beginObject()
-        json.field("token", token)
         json.notificationFields(notification)
         if let alert = notification.alert {
             json.field("title", alert.title)

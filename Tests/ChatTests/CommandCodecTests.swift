@@ -59,6 +59,10 @@ struct CommandCodecTests {
             .account(
                 AccountCommand(
                     user: ann, change: .renameDevice(phone, name: "p"), at: Timestamp(6), token: 7)),
+            .pushed([
+                PushedMark(
+                    user: ann, conversation: annBob, through: Seq(4), shown: Seq(3), isCleared: true)
+            ]),
         ]
     }
 

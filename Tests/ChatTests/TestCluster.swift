@@ -134,7 +134,7 @@ final class TestCluster {
             case .push(_, let push): deliver(push)
             case .acknowledge(let ack): network.append(.ack(ack))
             case .askMembers(let query): network.append(.query(query))
-            case .seen, .covered: Issue.record("a partition merges \(directive) itself")
+            case .seen, .covered, .notify: Issue.record("a partition merges \(directive) itself")
             }
         }
     }

@@ -24,6 +24,8 @@ final class FakeProvider: Sendable {
         var body = ""
     }
 
+    typealias Answering = @Sendable (Asked) -> Answer
+
     let port: Int
     private let channel: any Channel
     private let asked: NIOLockedValueBox<[Asked]>
@@ -33,7 +35,7 @@ final class FakeProvider: Sendable {
 
     /// Runs `body` with a service that answers by `answer`.
     static func run<T>(
-        _ answer: @escaping @Sendable (Asked) -> Answer, _ body: (FakeProvider) async throws -> T
+        _ answer: @escaping Answering, _ body: (FakeProvider) async throws -> T
     ) async throws -> T {
         let provider = try await FakeProvider(answer)
         do {
@@ -46,7 +48,7 @@ final class FakeProvider: Sendable {
         }
     }
 
-    private init(_ answer: @escaping @Sendable (Asked) -> Answer) async throws {
+    private init(_ answer: @escaping Answering) async throws {
         var tls = TLSConfiguration.makeServerConfiguration(
             certificateChain: [
                 .certificate(try NIOSSLCertificate(bytes: Array(TestKeys.certificate.utf8), format: .pem))

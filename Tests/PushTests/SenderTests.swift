@@ -49,7 +49,8 @@ import Vocabulary
 
     @Test func apnsGetsOneSignedHTTP2RequestADevice() async throws {
         let key = P256.Signing.PrivateKey()
-        try await FakeProvider.run({ _ in .init() }) { provider in
+        let answer: FakeProvider.Answering = { _ in .init() }
+        try await FakeProvider.run(answer) { provider in
             let outcomes = try await send(apns(provider, key), .apns(token: "ab12", topic: nil), times: 2)
             #expect(outcomes == [.delivered, .delivered])
             let asked = try #require(provider.requests.first)
@@ -74,7 +75,8 @@ import Vocabulary
     }
 
     @Test func aSilentOneClearsAndSetsTheBadge() async throws {
-        try await FakeProvider.run({ _ in .init() }) { provider in
+        let answer: FakeProvider.Answering = { _ in .init() }
+        try await FakeProvider.run(answer) { provider in
             _ = try await send(
                 apns(provider, .init()), .apns(token: "ab12", topic: "other"), alert: nil)
             let asked = try #require(provider.requests.first)
@@ -96,7 +98,8 @@ import Vocabulary
     ])
     func whatAPNsAnswersIsUnderstood(status: Int, body: String, outcome: PushOutcome) async throws {
         let answer = FakeProvider.Answer(status: status, headers: ["retry-after": "9"], body: body)
-        try await FakeProvider.run({ _ in answer }) { provider in
+        let answering: FakeProvider.Answering = { _ in answer }
+        try await FakeProvider.run(answering) { provider in
             let outcomes = try await send(apns(provider, .init()), .apns(token: "a", topic: nil))
             #expect(outcomes == [outcome])
         }
@@ -104,7 +107,8 @@ import Vocabulary
 
     @Test func aProviderThatIsNotThereIsTriedAgain() async throws {
         let outcomes = try await send(
-            PushSettings(webhook: .init(url: "https://localhost:1/", secret: [1])), .webhook(token: "t"))
+            PushSettings(webhook: .init(hosts: ["localhost"], secret: [1])),
+            .webhook(url: "https://localhost:1/", secret: nil))
         guard case .retry = outcomes[0] else {
             Issue.record("\(outcomes)")
             return
@@ -124,11 +128,12 @@ import Vocabulary
     }
 
     @Test func fcmGetsAnAccessTokenOnceAndThenMessages() async throws {
-        try await FakeProvider.run({ asked in
+        let answer: FakeProvider.Answering = { asked in
             asked.path == "/token"
                 ? .init(body: #"{"access_token":"secret","expires_in":3600,"token_type":"Bearer"}"#)
                 : .init(body: #"{"name":"projects/proj/messages/1"}"#)
-        }) { provider in
+        }
+        try await FakeProvider.run(answer) { provider in
             let outcomes = try await send(fcm(provider), .fcm(token: "dev"), times: 2)
             #expect(outcomes == [.delivered, .delivered])
             #expect(
@@ -157,12 +162,13 @@ import Vocabulary
     @Test func fcmForgetsAnAccessTokenThatIsRefusedAndADeviceThatIsGone() async throws {
         let gone =
             #"{"error":{"code":404,"status":"NOT_FOUND","details":[{"@type":"t","errorCode":"UNREGISTERED"}]}}"#
-        try await FakeProvider.run({ asked in
+        let answer: FakeProvider.Answering = { asked in
             asked.path == "/token"
                 ? .init(body: #"{"access_token":"secret","expires_in":3600}"#)
                 : asked.json.description.contains("gone")
                     ? .init(status: 404, body: gone) : .init(status: 401)
-        }) { provider in
+        }
+        try await FakeProvider.run(answer) { provider in
             let gone = try await send(fcm(provider), .fcm(token: "gone"))
             #expect(gone == [.dead("UNREGISTERED")])
             let outcomes = try await send(fcm(provider), .fcm(token: "dev"), times: 2)
@@ -196,7 +202,8 @@ import Vocabulary
         let key = P256.Signing.PrivateKey()
         let browser = P256.KeyAgreement.PrivateKey()
         let secret = (0..<16).map { UInt8($0) }
-        try await FakeProvider.run({ _ in .init(status: 201) }) { provider in
+        let answer: FakeProvider.Answering = { _ in .init(status: 201) }
+        try await FakeProvider.run(answer) { provider in
             let settings = PushSettings(
                 webPush: .init(
                     key: key.pemRepresentation, subject: "mailto:ops@example.org", hosts: ["localhost"]))
@@ -255,19 +262,20 @@ import Vocabulary
 
     @Test func noOtherServerIsAskedThanAPushService() {
         let allowed = PushSettings.WebPush.knownHosts
-        #expect(WebPushSender.origin(of: "https://fcm.googleapis.com/fcm/send/x", allowed: allowed) != nil)
-        #expect(WebPushSender.origin(of: "https://db5p.notify.windows.com/w/?t=1", allowed: allowed) != nil)
+        #expect(PushOrigin.of("https://fcm.googleapis.com/fcm/send/x", allowed: allowed) != nil)
+        #expect(PushOrigin.of("https://db5p.notify.windows.com/w/?t=1", allowed: allowed) != nil)
         for endpoint in [
             "http://fcm.googleapis.com/x", "https://127.0.0.1/x", "https://evil.com/fcm.googleapis.com",
             "https://fcm.googleapis.com.evil.com/", "https://fcm.googleapis.com@evil.com/", "x",
         ] {
-            #expect(WebPushSender.origin(of: endpoint, allowed: allowed) == nil)
+            #expect(PushOrigin.of(endpoint, allowed: allowed) == nil)
         }
     }
 
     @Test func aSubscriptionThatEndedIsDead() async throws {
         let browser = P256.KeyAgreement.PrivateKey().publicKey.x963Representation
-        try await FakeProvider.run({ _ in .init(status: 410) }) { provider in
+        let answer: FakeProvider.Answering = { _ in .init(status: 410) }
+        try await FakeProvider.run(answer) { provider in
             let settings = PushSettings(
                 webPush: .init(
                     key: P256.Signing.PrivateKey().pemRepresentation, subject: "mailto:a@b",
@@ -286,12 +294,15 @@ import Vocabulary
 
     @Test func theWebhookIsSignedOverTimeAndBody() async throws {
         let secret = Array("a secret of the operator".utf8)
-        try await FakeProvider.run({ _ in .init(status: 204) }) { provider in
-            let settings = PushSettings(webhook: .init(url: "\(provider.url)/hook", secret: secret))
-            let outcomes = try await send(settings, .webhook(token: "device 7"))
-            #expect(outcomes == [.delivered])
+        let answer: FakeProvider.Answering = { _ in .init(status: 204) }
+        try await FakeProvider.run(answer) { provider in
+            let settings = PushSettings(webhook: .init(hosts: ["localhost"], secret: secret))
+            var outcomes = try await send(settings, .webhook(url: "\(provider.url)/hook", secret: nil))
+            outcomes += try await send(
+                settings, .webhook(url: "https://127.0.0.1:\(provider.port)/", secret: nil))
+            #expect(outcomes == [.delivered, .dead("the address is of no receiver that is allowed")])
             let asked = try #require(provider.requests.first)
-            #expect(asked.json["token"] as? String == "device 7")
+            #expect(asked.path == "/hook" && asked.json["title"] as? String == "Alice")
             #expect(asked.headers.first(name: "martlet-notification-id") == id)
             let signature = try #require(asked.headers.first(name: "martlet-signature"))
             let parts = signature.split(separator: ",")

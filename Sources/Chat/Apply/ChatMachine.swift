@@ -41,6 +41,10 @@ package struct ChatMachine: Sendable {
         case .deviceAcks(let batch):
             state.apply(batch)
             return .deviceAcks
+        case .pushed(let marks):
+            let left = state.apply(marks)
+            return .pushed(
+                marks.map { PushKey(user: $0.user, conversation: $0.conversation) }, left: left)
         case .lastSeen(let marks):
             for mark in marks { state.apply(mark) }
             return .lastSeen

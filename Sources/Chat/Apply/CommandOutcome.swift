@@ -19,6 +19,8 @@ package enum CommandOutcome: Hashable, Sendable {
     case messagesExpired([ConversationChange])
     case account(AccountOutcome)
     case disappearingSet(DisappearingOutcome)
+    /// Rows of the push outbox that are done, and those of them that have more.
+    case pushed([PushKey], left: [PushKey])
 }
 
 /// How a send ended: stored, an earlier one repeated, or refused.
@@ -54,6 +56,8 @@ package struct InboxOutcome: Hashable, Sendable {
     package var version: InboxVersion
     /// Rows whose settings the batch changed: a new message takes a row out of the archive.
     package var changed: [InboxRow] = []
+    /// Conversations that the user's devices may have to be woken for.
+    package var pushes: [ConversationID] = []
 }
 
 /// What a committed change means for inboxes and live sessions.

@@ -14,6 +14,10 @@ extension StateTransaction {
             outcome.result = changeDetails(command, device) { $0.name = name }
         case .setPush(let device, let registration):
             outcome.result = changeDetails(command, device) { $0.push = registration }
+            if case .success = outcome.result, var record = user(command.user), !record.hasPush {
+                record.hasPush = true
+                put(command.user, record)
+            }
         case .removePush(let device, let time):
             outcome.result = changeDetails(command, device) { details in
                 if let time, let push = details.push, push.registeredAt > time { return }
@@ -91,6 +95,7 @@ extension StateTransaction {
         if row != before {
             row = store(row, over: before, of: command.user)
             outcome.version = row.version
+            if notePush(row, before: before, of: command.user) { outcome.pushes = [conversation] }
             if row.settings.version == row.version { outcome.changed = [row] }
         }
         outcome.result = .success(.row(row))
@@ -128,6 +133,8 @@ package struct AccountOutcome: Hashable, Sendable {
     package var changed: [InboxRow] = []
     /// The user's inbox version when a row changed.
     package var version: InboxVersion?
+    /// Conversations that the user's devices may have to be woken for.
+    package var pushes: [ConversationID] = []
 
     init(user: UserID, token: UInt64) {
         self.user = user

@@ -35,22 +35,23 @@ extension StateTransaction {
     mutating func apply(_ updates: [InboxUpdate]) -> [InboxOutcome] {
         var outcomes: [InboxOutcome] = []
         for update in updates {
-            guard let row = apply(update) else { continue }
+            let before = inboxRow(update.user, update.row.conversation)
+            guard let row = apply(update, over: before) else { continue }
             var outcome = InboxOutcome(user: update.user, version: row.version)
             if let last = outcomes.last, last.user == update.user {
                 outcome.changed = last.changed
+                outcome.pushes = last.pushes
                 outcomes.removeLast()
             }
             if row.settings.version == row.version { outcome.changed.append(row) }
+            if notePush(row, before: before, of: update.user) { outcome.pushes.append(row.conversation) }
             outcomes.append(outcome)
         }
         return outcomes
     }
 
     /// The row as stored; `nil` when nothing changed.
-    private mutating func apply(_ update: InboxUpdate) -> InboxRow? {
-        let id = update.row.conversation
-        let before = inboxRow(update.user, id)
+    private mutating func apply(_ update: InboxUpdate, over before: InboxRow?) -> InboxRow? {
         var row = before ?? update.row
         row.merge(update.row)
         row.version = before?.version ?? .zero

@@ -18,6 +18,8 @@ package enum ChatDirective: Hashable, Sendable {
     case seen(LastSeenMark)
     /// Write down lazily, merged with others, how far a device has everything.
     case covered(DeviceVersion)
+    /// Have the devices of a job told by push, and hand its result back.
+    case notify(PushJob)
 }
 
 /// The time of an input, by both clocks.

@@ -116,6 +116,7 @@ package struct ConversationPartition: Sendable {
             let answers = groups[outcome.command.group]?.applied(outcome) ?? []
             spread(outcome.change, now, reader)
             return answers
+        case .pushed: return []
         case .messageChanged(let outcome):
             spread(outcome.change, now, reader)
             return conversations[outcome.conversation]?.applied(outcome) ?? []

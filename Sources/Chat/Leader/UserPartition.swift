@@ -177,7 +177,7 @@ package struct UserPartition: Sendable {
             return []
         case .account(let outcome): return applied(outcome, now)
         case .message, .receipts, .group, .fanoutProgressed, .lastSeen, .messageChanged, .messagesExpired,
-            .disappearingSet:
+            .disappearingSet, .pushed:
             return []
         }
     }

@@ -29,6 +29,7 @@ import Wire
 /// | 0x19 device keys | user, 0, device | `DeviceKeysRecord` |
 /// | 0x1A one-time prekeys | user, 0, device, 0, id (4) | the key |
 /// | 0x1B key fetches | user, 0, fetch (16) | `KeyFetchRecord`: what a fetch handed out |
+/// | 0x1F push outbox | user, 0, conversation (16) | `PushOutboxRecord`: what devices may have to be told |
 enum Tables {
     enum Table: UInt8 {
         case conversations = 0x01
@@ -54,6 +55,7 @@ enum Tables {
         case deviceKeys = 0x19
         case oneTimePrekeys = 0x1A
         case keyFetches = 0x1B
+        case pushOutbox = 0x1F
     }
 
     static func conversation(_ id: ConversationID) -> [UInt8] { key(.conversations, id) }

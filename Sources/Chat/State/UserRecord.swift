@@ -19,6 +19,8 @@ package struct UserRecord: Hashable, Sendable {
     package var devices: [Device] = []
     /// The latest revocations, oldest first: tokens of before them open nothing for these devices.
     package private(set) var revoked: [Revocation] = []
+    /// Some device was once registered for push: the outbox is kept.
+    package var hasPush = false
 
     package struct Revocation: Hashable, Sendable {
         package var device: DeviceID
@@ -57,6 +59,7 @@ extension UserRecord {
             writer.text(revocation.device)
             writer.timestamp(revocation.at)
         }
+        writer.bool(hasPush)
         return writer.bytes
     }
 
@@ -72,6 +75,7 @@ extension UserRecord {
         revoked = try reader.list { (reader) throws(DecodingFailure) in
             Revocation(device: try reader.textIdentity(), at: try reader.timestamp())
         }
+        hasPush = try reader.bool()
         try reader.finish()
     }
 }

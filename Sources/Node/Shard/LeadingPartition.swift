@@ -20,6 +20,7 @@ final class LeadingPartition {
     var acks = AckMerger()
     var snapshots = MemberSnapshots()
     var expiry = ExpiryMachine()
+    var push: PushMachine
     /// Who asked, by the token that the machines answer with.
     var origins: [UInt64: WaitingOrigin] = [:]
     /// Conversations with receipts that are not proposed yet.
@@ -28,7 +29,11 @@ final class LeadingPartition {
     var ensuring: [UserID: [UInt64]] = [:]
     private var nextToken: UInt64 = 1
 
-    init(group: GroupID, partition: PartitionID, term: Term, partitionCount: Int, limits: Limits) {
+    init(
+        group: GroupID, partition: PartitionID, term: Term, partitionCount: Int, limits: Limits,
+        push rules: PushMachine.Rules
+    ) {
+        push = PushMachine(partition: partition, rules: rules)
         self.group = group
         self.partition = partition
         self.term = term
@@ -89,8 +94,9 @@ extension ShardActor {
         let term = hosted.term
         let leading = LeadingPartition(
             group: group, partition: partition, term: term, partitionCount: metadata.partitionCount,
-            limits: limits)
+            limits: limits, push: ports.pushRules)
         leading.fanout.resume(reader(group))
+        leading.push.resume(reader(group), now: clock.tick())
         withFanout.insert(group)
         groups[group]?.leading = leading
         ports.announceLeading(group, term: term)
@@ -124,6 +130,7 @@ extension ShardActor {
             case .askMembers(let query): outgoing.queries.append(query)
             case .seen(let mark): leading.acks.see(mark)
             case .covered(let version): leading.acks.cover(version)
+            case .notify(let job): order(job, in: leading)
             }
         }
     }
@@ -185,6 +192,9 @@ extension ShardActor {
             return []
         case .account(let command): return [.reply(command.token, .refused(refusal))]
         case .fanoutProgress: return []
+        case .pushed(let marks):
+            leading.push.refused(marks, now: clock.tick())
+            return []
         case .changeMessage(let change):
             return conversationActor(change.conversation, in: leading).assumeIsolated {
                 $0.refused(change, refusal)

@@ -29,6 +29,8 @@ extension ShardActor {
             case .failure(let refusal): .refused(refusal)
             }
         perform([.reply(outcome.token, result)], in: leading)
+        leading.push.note(
+            outcome.pushes.map { PushKey(user: outcome.user, conversation: $0) }, now: clock.tick())
         guard let actor = leading.users[outcome.user] else { return }
         let now = moment()
         perform(actor.assumeIsolated { $0.applied(outcome, now: now) }, in: leading)

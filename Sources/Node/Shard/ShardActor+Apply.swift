@@ -108,6 +108,7 @@ extension ShardActor {
             case .inbox(let rows): committed(rows, in: leading)
             case .deviceAcks: leading.acks.committed()
             case .lastSeen, .fanoutProgressed: break
+            case .pushed(let marks, let left): leading.push.applied(marks, left: left, now: clock.tick())
             case .messageChanged(let change): handle(change, in: leading)
             case .disappearingSet(let outcome): handle(outcome, in: leading)
             case .messagesExpired(let changes):
@@ -181,6 +182,10 @@ extension ShardActor {
     private func committed(_ rows: [InboxOutcome], in leading: LeadingPartition) {
         outgoing.acks += leading.inbox.committed()
         for row in rows {
+            if !row.pushes.isEmpty {
+                leading.push.note(
+                    row.pushes.map { PushKey(user: row.user, conversation: $0) }, now: clock.tick())
+            }
             guard let actor = leading.users[row.user] else { continue }
             let pushes = actor.assumeIsolated { $0.committed(row) }
             perform(pushes.merged, in: leading)

@@ -161,6 +161,7 @@ extension ShardActor {
 
     private func flushBatches(_ leading: LeadingPartition, phase: UInt64, now: Tick) {
         if !leading.withReceipts.isEmpty { proposeReceipts(leading) }
+        takePushes(leading, now: moment())
         if let rows = leading.inbox.takeBatch(now: now) { propose(.inboxBatch(rows), in: leading) }
         if !leading.acks.isEmpty && phase % (Self.flushTicks * 4) == 0 {
             for command in leading.acks.takeCommands(now: clock.timestamp()) { propose(command, in: leading) }

@@ -139,6 +139,7 @@ actor ShardActor {
         case .ingested(let group, let transfer): snapshotIsDurable(group, transfer: transfer)
         case .transferLeaders(let nodes): transferLeaders(to: nodes)
         case .transfer(let group, let node): _ = raft.transferLeadership(group: group, to: node)
+        case .pushed(let result, let group, let term): pushed(result, group: group, term: term)
         case .report(let answer): answer(report())
         case .staleRead(let origin, let group, let query): serveStale(query, group: group, origin: origin)
         }

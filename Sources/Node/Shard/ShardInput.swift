@@ -1,3 +1,4 @@
+import Chat
 import Consensus
 import Vocabulary
 import Wire
@@ -37,6 +38,8 @@ enum ShardInput: Sendable {
     case ingested(GroupID, transfer: UInt64)
     case transferLeaders(to: [NodeID])
     case transfer(GroupID, to: NodeID)
+    /// A push job of a led partition has ended.
+    case pushed(PushJobResult, GroupID, Term)
     case report(@Sendable (ShardReport) -> Void)
     /// A read of this node's own replica, whoever leads; outside the order of requests.
     case staleRead(RequestOrigin, GroupID, HistoryQuery)

@@ -157,7 +157,7 @@ final class ChatShell {
                 if let leader = host.leaders.leader(of: GroupID(partition)) {
                     post(.memberQueries([query]), to: leader)
                 }
-            case .seen, .covered: preconditionFailure("a partition merges \(directive) itself")
+            case .seen, .covered, .notify: preconditionFailure("a partition merges \(directive) itself")
             }
         }
     }

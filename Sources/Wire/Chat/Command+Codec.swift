@@ -36,6 +36,7 @@ extension Command {
         case expireMessages = 41
         case account = 90
         case setDisappearing = 42
+        case pushed = 120
     }
 
     private func write(into writer: inout ByteWriter) {
@@ -93,6 +94,9 @@ extension Command {
             writer.u8(Kind.setDisappearing.rawValue)
             writer.timestamp(at)
             writer.disappearingRequest(request)
+        case .pushed(let marks):
+            writer.u8(Kind.pushed.rawValue)
+            writer.list(marks) { $1.write(into: &$0) }
         }
     }
 
@@ -133,6 +137,9 @@ extension Command {
         case .setDisappearing:
             let at = try reader.timestamp()
             self = .setDisappearing(try reader.disappearingRequest(), at: at)
+        case .pushed:
+            self = .pushed(
+                try reader.list { (reader) throws(DecodingFailure) in try PushedMark(from: &reader) })
         }
     }
 }

@@ -22,6 +22,8 @@ package enum Command: Hashable, Sendable {
     case deviceAcks(DeviceAckBatch)
     case lastSeen([LastSeenMark])
     case account(AccountCommand)
+    /// What the push outbox has done.
+    case pushed([PushedMark])
 }
 
 /// A send as its leader proposes it.

@@ -1,0 +1,183 @@
+import Vocabulary
+import Wire
+
+/// Decides, on the leader of a user's partition, what devices are told by push and when: after the grace in which a
+/// live device would have acknowledged, once per device and message, again with back-off while a provider is away.
+///
+/// What is to be told stands in the replicated outbox; this holds only when to look at it next, so a new leader
+/// begins with `resume` and loses nothing. Providers, bodies and time zones are the shell's.
+package struct PushMachine: Sendable {
+    package struct Rules: Hashable, Sendable {
+        package var isEnabled: Bool
+        /// A device that acknowledges within this long is not woken.
+        package var graceMilliseconds: UInt64
+        /// What is older is not told any more.
+        package var lifetimeMilliseconds: UInt64
+
+        package init(isEnabled: Bool, graceMilliseconds: UInt64, lifetimeMilliseconds: UInt64) {
+            self.isEnabled = isEnabled
+            self.graceMilliseconds = graceMilliseconds
+            self.lifetimeMilliseconds = lifetimeMilliseconds
+        }
+
+        package static let off = Rules(isEnabled: false, graceMilliseconds: 0, lifetimeMilliseconds: 0)
+    }
+
+    private let partition: PartitionID
+    private let rules: Rules
+    private var waiting: [PushKey: Waiting] = [:]
+    private var inFlight: [PushKey: Waiting] = [:]
+
+    private struct Waiting: Hashable, Sendable {
+        var dueAt: Tick
+        var attempt = 0
+        /// What devices were told while others have to be tried again.
+        var told: [DeviceID: Seq] = [:]
+    }
+
+    /// Jobs of one partition at once, and rows of the outbox remembered.
+    private static let inFlightMax = 16
+    private static let backoffMilliseconds: [UInt64] = [1_000, 2_000, 5_000, 15_000, 60_000, 300_000]
+
+    package init(partition: PartitionID, rules: Rules) {
+        self.partition = partition
+        self.rules = rules
+    }
+
+    package var isIdle: Bool { waiting.isEmpty }
+    package var count: Int { waiting.count + inFlight.count }
+
+    /// Begins as leader with what the outbox holds.
+    package mutating func resume<View: StateView>(_ reader: ChatReader<View>, now: Tick) {
+        guard rules.isEnabled else { return }
+        for key in reader.pushOutbox() { waiting[key] = Waiting(dueAt: now + rules.graceMilliseconds) }
+    }
+
+    /// The outbox has work for these rows.
+    package mutating func note(_ keys: [PushKey], now: Tick) {
+        guard rules.isEnabled else { return }
+        for key in keys where waiting[key] == nil && inFlight[key] == nil {
+            waiting[key] = Waiting(dueAt: now + rules.graceMilliseconds)
+        }
+    }
+
+    /// What is due now: jobs for the shell, and marks for what needs none.
+    ///
+    /// - Parameter isQuiet: whether the user wants no notifications at this time.
+    package mutating func take<View: StateView>(
+        now: Moment, reader: ChatReader<View>, pending: (UserID) -> [InboxRow],
+        positions: (UserID) -> UserMachine.Positions, isQuiet: (UserID) -> Bool
+    ) -> [ChatDirective] {
+        guard !waiting.isEmpty, inFlight.count < Self.inFlightMax else { return [] }
+        let due = waiting.filter { $0.value.dueAt <= now.tick }.map(\.key).sorted()
+        var directives: [ChatDirective] = []
+        for key in due.prefix(Self.inFlightMax - inFlight.count) {
+            guard let entry = waiting.removeValue(forKey: key), let record = reader.pushOutbox(key) else {
+                continue
+            }
+            inFlight[key] = entry
+            let rows = pending(key.user)
+            if let job = job(
+                key, record, entry, now: now.wall, reader: reader, rows: rows, positions: positions(key.user),
+                isQuiet: isQuiet(key.user))
+            {
+                directives.append(.notify(job))
+            } else {
+                directives.append(
+                    .propose(
+                        .pushed([
+                            PushedMark(
+                                user: key.user, conversation: key.conversation,
+                                through: max(record.through, record.from.previous),
+                                isCleared: record.isClearDue)
+                        ])))
+            }
+        }
+        return directives
+    }
+
+    /// `nil` when no device has to be told anything.
+    private func job<View: StateView>(
+        _ key: PushKey, _ record: PushOutboxRecord, _ entry: Waiting, now: Timestamp,
+        reader: ChatReader<View>, rows: [InboxRow], positions: UserMachine.Positions, isQuiet: Bool
+    ) -> PushJob? {
+        let later = rows.first { $0.conversation == key.conversation }
+        guard var row = reader.inboxRow(key.user, key.conversation) ?? later else { return nil }
+        if let later { row.merge(later) }
+        let registrations = reader.pushRegistrations(of: key.user)
+        let isClear = record.isClearDue || record.shown > .zero && row.read >= record.shown
+        var job = PushJob(
+            partition: partition, key: key, kind: row.kind, title: row.title, devices: [],
+            through: isClear ? record.shown : record.through,
+            badge: reader.badge(of: key.user, pending: rows, at: now),
+            isMuted: row.settings.isMuted(at: now), isClear: isClear)
+        if isClear {
+            job.devices = registrations.map {
+                .init(id: $0.device, registration: $0.registration, after: record.shown)
+            }
+            return job.devices.isEmpty ? nil : job
+        }
+        let age = now.milliseconds - record.at.milliseconds
+        guard row.isMember, !isQuiet, age <= Int64(rules.lifetimeMilliseconds) else { return nil }
+        let start = max(record.from.previous, row.read)
+        for (device, registration) in registrations {
+            let after = max(start, positions(device, key.conversation).seq, entry.told[device] ?? .zero)
+            if after < record.through {
+                job.devices.append(.init(id: device, registration: registration, after: after))
+            }
+        }
+        return job.devices.isEmpty ? nil : job
+    }
+
+    /// A job has ended. What is done is written down; what is to be tried again waits.
+    package mutating func finished(_ result: PushJobResult, now: Moment) -> [ChatDirective] {
+        guard var entry = inFlight[result.key] else { return [] }
+        var directives: [ChatDirective] = []
+        var pause: UInt64?
+        for device in result.devices {
+            entry.told[device.id] = max(entry.told[device.id] ?? .zero, device.told)
+            switch device.ending {
+            case .done: break
+            case .dead:
+                let change = AccountChange.removePush(device.id, registeredUpTo: device.registeredAt)
+                directives.append(
+                    .propose(
+                        .account(
+                            AccountCommand(user: result.key.user, change: change, at: now.wall, token: 0))))
+            case .retry(let afterMilliseconds):
+                let step = min(entry.attempt, Self.backoffMilliseconds.count - 1)
+                pause = max(pause ?? 0, afterMilliseconds ?? Self.backoffMilliseconds[step])
+            }
+        }
+        // Clearing is a courtesy: it is tried a few times only.
+        if let pause, !result.isClear || entry.attempt < 3 {
+            inFlight[result.key] = nil
+            entry.attempt += 1
+            entry.dueAt = now.tick + pause
+            waiting[result.key] = entry
+            return directives
+        }
+        let shown = result.isClear ? .zero : entry.told.values.max() ?? .zero
+        let mark = PushedMark(
+            user: result.key.user, conversation: result.key.conversation,
+            through: result.isClear ? .zero : result.through, shown: shown, isCleared: result.isClear)
+        directives.append(.propose(.pushed([mark])))
+        return directives
+    }
+
+    /// Marks were applied; what is left of them is looked at again.
+    package mutating func applied(_ marks: [PushKey], left: [PushKey], now: Tick) {
+        for key in marks { inFlight[key] = nil }
+        note(left, now: now)
+    }
+
+    /// A mark was not proposed after all.
+    package mutating func refused(_ marks: [PushedMark], now: Tick) {
+        for mark in marks {
+            let key = PushKey(user: mark.user, conversation: mark.conversation)
+            guard var entry = inFlight.removeValue(forKey: key) else { continue }
+            entry.dueAt = now + 1_000
+            waiting[key] = entry
+        }
+    }
+}
