@@ -60,7 +60,8 @@ extension ClientSession {
         }
         guard admits(isSend: true, now: now, ref: ref, id: id.text, out: &out) else { return }
         sendsInFlight += 1
-        let request = body.request(sender: sender, device: isOwn ? identity.device : nil)
+        let request = body.request(
+            sender: sender, device: isOwn ? identity.device : nil, isUnlimited: identity.isServer)
         perform(.send(request), .send(ref: ref, id, isOwn: isOwn), out: &out)
         updateReading(out: &out)
     }

@@ -21,7 +21,8 @@ extension RestRoutes {
         let sender = try await context.actor(body.sender)
         try context.admit(sender, isSend: true)
         let device = sender == context.caller.user ? context.caller.device : nil
-        let operation = Operation.send(body.request(sender: sender, device: device))
+        let operation = Operation.send(
+            body.request(sender: sender, device: device, isUnlimited: context.caller.isServer))
         guard case .sent(let sent) = try await context.cluster.perform(operation) else {
             throw RestCluster.wrongKind
         }

@@ -70,6 +70,8 @@ enum NodeConfigurationKeys {
     private static let rates: [LimitKey] = [
         LimitKey(key: "send_burst", range: 1...1_000_000) { $0.sendBurst = $1 },
         LimitKey(key: "send_rate_per_second", range: 1...1_000_000) { $0.sendRatePerSecond = $1 },
+        LimitKey(key: "group_send_burst", range: 1...1_000_000) { $0.groupSendBurst = $1 },
+        LimitKey(key: "group_send_rate_per_second", range: 1...1_000_000) { $0.groupSendRatePerSecond = $1 },
         LimitKey(key: "frame_burst", range: 1...1_000_000) { $0.frameBurst = $1 },
         LimitKey(key: "frame_rate_per_second", range: 1...1_000_000) { $0.frameRatePerSecond = $1 },
     ]

@@ -34,6 +34,9 @@ package struct Limits: Hashable, Sendable {
     /// Token bucket of sends, per user: burst, and per second.
     package var sendBurst = 60
     package var sendRatePerSecond = 20
+    /// Token bucket of sends to one group, of all its members together.
+    package var groupSendBurst = 200
+    package var groupSendRatePerSecond = 100
     /// Token bucket of all other frames, per connection.
     package var frameBurst = 1_000
     package var frameRatePerSecond = 500

@@ -149,6 +149,40 @@ struct LargeGroupTests {
     }
 }
 
+struct GroupRateTests {
+    @Test func oneGroupTakesSoMuchOfAllItsMembers() {
+        var limits = Limits()
+        limits.groupSendBurst = 3
+        limits.groupSendRatePerSecond = 2
+        let cluster = TestCluster(limits: limits)
+        let create = GroupChange.create(name: "g", members: [bob, cat])
+        _ = cluster.call(.group(GroupRequest(group: club, actor: ann, change: create)))
+        for (number, sender) in [ann, bob, cat].enumerated() {
+            #expect(cluster.send(sender, to: .group(club), "\(number)")?.isSent == true)
+        }
+        guard case .refused(let refusal)? = cluster.send(ann, to: .group(club), "3") else {
+            Issue.record("not refused")
+            return
+        }
+        #expect(refusal.code == .rateLimited && refusal.retryAfterMilliseconds == 500)
+        // A retry of what was taken, a backend, another conversation.
+        #expect(cluster.send(ann, to: .group(club), "0")?.isSent == true)
+        var backend = request(bob, to: .group(club), "b")
+        backend.isUnlimited = true
+        #expect(cluster.call(.send(backend))?.isSent == true)
+        #expect(cluster.send(ann, to: .user(bob), "3")?.isSent == true)
+        cluster.advance(500)
+        #expect(cluster.send(ann, to: .group(club), "3")?.isSent == true)
+        #expect(cluster.send(ann, to: .group(club), "4").refusal == .rateLimited)
+    }
+}
+
+extension OperationResult {
+    fileprivate var isSent: Bool {
+        if case .sent = self { true } else { false }
+    }
+}
+
 struct MemberSnapshotsTests {
     private func item(_ rev: UInt64, epoch: UInt64, to named: [UserID] = [], all: Bool = true) -> FanoutItem {
         var item = FanoutItem(

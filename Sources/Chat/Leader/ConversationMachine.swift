@@ -6,6 +6,8 @@ import Wire
 package struct ConversationMachine: Sendable {
     package let conversation: ConversationID
     private var sends: [SendKey: WaitingSend] = [:]
+    /// Of a group.
+    private var rate: TokenBucket?
     private var receipts: [UserID: WaitingReceipt] = [:]
     /// Tokens of proposed receipts, per user in the order they were proposed.
     private var proposedReceipts: [UserID: [[UInt64]]] = [:]
@@ -39,7 +41,7 @@ package struct ConversationMachine: Sendable {
     /// Takes a send. A known one is answered at once, one in flight is joined; membership is judged by the
     /// log only, because what this leader has applied may lag behind a newer leader.
     package mutating func send<View: StateView>(
-        _ token: UInt64, _ request: SendRequest, now: Moment, reader: ChatReader<View>
+        _ token: UInt64, _ request: SendRequest, limits: Limits, now: Moment, reader: ChatReader<View>
     ) -> [ChatDirective] {
         lastUsed = now.tick
         let digest = request.payloadDigest
@@ -54,9 +56,27 @@ package struct ConversationMachine: Sendable {
         {
             return [.reply(token, OperationResult(earlier))]
         }
+        if let refusal = rateRefusal(request, limits, now: now.tick) {
+            return [.reply(token, .refused(refusal))]
+        }
         sends[key] = WaitingSend(digest: digest, tokens: [token])
         let command = SendCommand(conversation: conversation, request: request, digest: digest, at: now.wall)
         return [.propose(.sendMessage(command))]
+    }
+
+    /// One group takes so much, whoever writes; a retry of what it took is answered before this.
+    private mutating func rateRefusal(_ request: SendRequest, _ limits: Limits, now: Tick) -> Refusal? {
+        guard case .group = request.recipient, !request.isUnlimited else { return nil }
+        var bucket = rate ?? TokenBucket(burst: limits.groupSendBurst, now: now)
+        defer { rate = bucket }
+        let retryAfter = bucket.take(
+            burst: limits.groupSendBurst, perSecond: limits.groupSendRatePerSecond, now: now)
+        return retryAfter.map { milliseconds in
+            Refusal(
+                .rateLimited, "more than \(limits.groupSendRatePerSecond) per second in this group",
+                retryAfterMilliseconds: milliseconds,
+                details: [RefusalDetail("limit", .number(Int64(limits.groupSendRatePerSecond)))])
+        }
     }
 
     /// A send was applied, whoever proposed it.

@@ -44,7 +44,10 @@ package struct ConversationPartition: Sendable {
         switch operation {
         case .send(let request):
             let id = ConversationID.conversation(of: request.sender, with: request.recipient)
-            return withConversation(id, now.tick) { $0.send(token, request, now: now, reader: reader) }
+            let limits = limits
+            return withConversation(id, now.tick) {
+                $0.send(token, request, limits: limits, now: now, reader: reader)
+            }
         case .receipt(let request): return receipt(token, request, now: now, reader: reader)
         case .history(let query):
             return [.reply(token, OperationResult(reader.history(query)) { .history($0) })]

@@ -50,7 +50,7 @@ package struct FanoutMachine: Sendable {
         }
         if let roster, change.audience == .everyone, change.memberCount > directMax {
             entry.addMembers(change, roster)
-        } else if let roster {
+        } else if let roster, change.audience != .none {
             let named = Set(change.members.map(\.user))
             for (partition, users) in roster.byPartition {
                 entry.add(users.filter { !named.contains($0) }, change, roster, to: partition)

@@ -20,8 +20,10 @@ actor ConversationActor {
         machine = ConversationMachine(conversation: conversation, now: now)
     }
 
-    func send(_ token: UInt64, _ request: SendRequest, now: Moment, reader: Reader) -> [ChatDirective] {
-        machine.send(token, request, now: now, reader: reader)
+    func send(
+        _ token: UInt64, _ request: SendRequest, limits: Limits, now: Moment, reader: Reader
+    ) -> [ChatDirective] {
+        machine.send(token, request, limits: limits, now: now, reader: reader)
     }
 
     func applied(_ outcome: MessageOutcome) -> [ChatDirective] { machine.applied(outcome) }

@@ -74,7 +74,7 @@ extension ShardActor {
         let now = moment()
         let reader = reader(leading.group)
         let orders = conversationActor(id, in: leading).assumeIsolated {
-            $0.send(token, request, now: now, reader: reader)
+            $0.send(token, request, limits: limits, now: now, reader: reader)
         }
         perform(orders, in: leading)
     }

@@ -103,13 +103,14 @@ package struct SendBody: Hashable, Sendable {
     }
 
     /// The operation, sent by `sender`.
-    package func request(sender: UserID, device: DeviceID?) -> SendRequest {
+    package func request(sender: UserID, device: DeviceID?, isUnlimited: Bool) -> SendRequest {
         var request = SendRequest(
             sender: sender, device: device, clientMessageID: clientMessageID, recipient: recipient,
             type: type,
             content: content, clientTimestamp: clientTimestamp, replyTo: replyTo, mentions: mentions,
             expiresInMilliseconds: expiresInMilliseconds)
         request.recipientDevices = recipientDevices.map { .claimed($0) }
+        request.isUnlimited = isUnlimited
         return request
     }
 }

@@ -18,6 +18,7 @@ extension ByteWriter {
         list(value.mentions) { $0.text($1) }
         optional(value.expiresInMilliseconds) { $0.varint($1) }
         optional(value.recipientDevices) { $0.recipientDevices($1) }
+        bool(value.isUnlimited)
     }
 
     mutating func receiptRequest(_ value: ReceiptRequest) {
@@ -97,6 +98,7 @@ extension ByteReader {
             mentions: try userIDs(),
             expiresInMilliseconds: try optional { r throws(DecodingFailure) in try r.varint() })
         request.recipientDevices = try optional { r throws(DecodingFailure) in try r.recipientDevices() }
+        request.isUnlimited = try bool()
         return request
     }
 

@@ -14,6 +14,8 @@ package struct SendRequest: Hashable, Sendable {
     package var mentions: [UserID]
     package var expiresInMilliseconds: UInt64?
     package var recipientDevices: RecipientDevices?
+    /// A trusted backend sends: no rate limit applies. No part of the log.
+    package var isUnlimited = false
 
     package init(
         sender: UserID, device: DeviceID?, clientMessageID: ClientMessageID, recipient: Recipient,

@@ -1,5 +1,3 @@
-import Vocabulary
-
 /// A token bucket in whole thousandths, so that the same calls always give the same answers.
 package struct TokenBucket: Hashable, Sendable {
     private var thousandths: UInt64
