@@ -62,6 +62,7 @@ enum NodeConfigurationKeys {
         LimitKey(key: "presence_query_max", range: 1...10_000) { $0.presenceQueryMax = $1 },
         LimitKey(key: "presence_subscriptions_max", range: 1...10_000) { $0.presenceSubscriptionsMax = $1 },
         LimitKey(key: "mentions_max", range: 0...65_536) { $0.mentionsMax = $1 },
+        LimitKey(key: "reaction_bytes_max", range: 1...256) { $0.reactionBytesMax = $1 },
         LimitKey(key: "sends_in_flight_max", range: 1...4_096) { $0.sendsInFlightMax = $1 },
         LimitKey(key: "proposals_max", range: 16...1 << 20) { $0.proposalsMax = $1 },
         LimitKey(key: "fanout_direct_max", range: 1...65_536) { $0.fanoutDirectMax = $1 },
@@ -83,6 +84,9 @@ enum NodeConfigurationKeys {
         LimitKey(key: "send_hold_ms", range: 0...60_000) { $0.sendHoldMilliseconds = UInt64($1) },
         LimitKey(key: "drain_ms", range: 0...600_000) { $0.drainMilliseconds = UInt64($1) },
         LimitKey(key: "actor_idle_ms", range: 100...3_600_000) { $0.actorIdleMilliseconds = UInt64($1) },
+        LimitKey(key: "edit_window_ms", range: 0...1 << 40) { $0.editWindowMilliseconds = UInt64($1) },
+        LimitKey(key: "delete_window_ms", range: 0...1 << 40) { $0.deleteWindowMilliseconds = UInt64($1) },
+        LimitKey(key: "expiry_max_ms", range: 1...1 << 40) { $0.expiryMillisecondsMax = UInt64($1) },
     ]
 
     /// The known key that a mistyped one most resembles; `nil` when none is near.

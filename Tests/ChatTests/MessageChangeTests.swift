@@ -236,6 +236,8 @@ struct MessageChangeTests {
                 .init(user: bob, deliveredAt: Timestamp(5_000), readAt: Timestamp(6_000), leftAt: nil),
                 .init(user: cat, deliveredAt: Timestamp(7_000), readAt: nil, leftAt: Timestamp(left)),
             ])
+        #expect(try info(2, ann).get().status == .delivered, "cat has not read it")
+        #expect(try info(3, ann).get().status == .delivered)
         // Each message has the time at which the watermark reached it.
         #expect(try info(3, bob).get().members.first?.deliveredAt == Timestamp(6_000))
         #expect(info(2, dan).refusal == .notFound)

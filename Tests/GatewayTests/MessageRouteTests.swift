@@ -81,7 +81,7 @@ import Wire
             }
             #expect(
                 answers.0.body
-                    == #"{"message_id":"\#(message)","members":[{"user_id":"bob","delivered_at":5}],"delivered_count":1,"read_count":0}"#
+                    == #"{"message_id":"\#(message)","members":[{"user_id":"bob","delivered_at":5}],"status":"delivered","delivered_count":1,"read_count":0}"#
             )
             #expect(answers.1.status == 200)
             guard case .history(let query)? = rig.dispatcher.operations.last else {

@@ -56,6 +56,7 @@ extension JSONWriter {
             endObject()
         }
         endArray()
+        field("status", info.status.map(\.rawValue) ?? "sent")
         field("delivered_count", info.members.count { $0.deliveredAt != nil })
         field("read_count", info.members.count { $0.readAt != nil })
     }

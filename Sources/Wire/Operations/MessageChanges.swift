@@ -192,6 +192,13 @@ package struct MessageInfo: Hashable, Sendable {
     }
     package var message: MessageID
     package var members: [Member]
+    /// The ticks of the message: what all who were members then have done; `nil`: not all have it.
+    package var status: ReceiptStatus? {
+        if members.isEmpty { return nil }
+        if members.allSatisfy({ $0.readAt != nil }) { return .read }
+        return members.allSatisfy { $0.deliveredAt != nil } ? .delivered : nil
+    }
+
     package init(message: MessageID, members: [Member]) {
         self.message = message
         self.members = members
