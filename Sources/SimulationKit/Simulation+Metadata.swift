@@ -150,7 +150,8 @@ extension Simulation {
             _ = node.raft.changeConfiguration(group: .metadata, to: voters, learners: learners)
         }
         guard node.coordinatorPending.isEmpty else { return }
-        let commands = coordinator.nextCommands(state: node.metadata, liveness: node.liveness, now: tick)
+        let commands = coordinator.nextCommands(
+            state: node.metadata, liveness: node.liveness, metadataGroup: status, now: tick)
         for command in commands {
             guard
                 case .success(let position) = node.raft.propose(

@@ -12,6 +12,7 @@ private struct Driver {
     var now = Tick(1_000_000)
     var plannedMoves = 0
     var busiest = 0
+    var metadataGroup: RaftStatus?
 
     var liveness: [NodeID: Coordinator.Liveness] {
         Dictionary(
@@ -26,7 +27,8 @@ private struct Driver {
     mutating func settle(replaceAfter: UInt64 = 10_000_000) {
         let coordinator = Coordinator(replaceAfterMilliseconds: replaceAfter)
         for _ in 0..<2_000 {
-            let commands = coordinator.nextCommands(state: state, liveness: liveness, now: now)
+            let commands = coordinator.nextCommands(
+                state: state, liveness: liveness, metadataGroup: metadataGroup, now: now)
             for command in commands {
                 if case .planMove = command { plannedMoves += 1 }
                 let outcome = state.apply(command)
@@ -97,6 +99,32 @@ private struct Driver {
         driver.settle()
         #expect(driver.state.members[metadataNode(2)]?.state == .left)
         #expect(driver.state.partitions.allSatisfy { $0.voters.count == 3 })
+    }
+
+    @Test func whoeverVotesInGroupZeroHasNotLeft() {
+        var driver = Driver(state: formedCluster(up: 4, partitions: 64), alive: [1, 2, 3, 4])
+        driver.settle()
+        _ = driver.state.apply(.setMemberState(metadataNode(2), .leaving))
+        let voters = [1, 2, 3].map { Replica(node: metadataNode($0), id: ReplicaID(UInt64($0))) }
+        driver.metadataGroup = metadataStatus(voters: voters)
+        driver.settle()
+        #expect(driver.state.members[metadataNode(2)]?.state == .leaving)
+        driver.metadataGroup = metadataStatus(voters: [voters[0], voters[2]], isInFlight: true)
+        driver.settle()
+        #expect(driver.state.members[metadataNode(2)]?.state == .leaving)
+        driver.metadataGroup = metadataStatus(voters: [voters[0], voters[2]])
+        driver.settle()
+        #expect(driver.state.members[metadataNode(2)]?.state == .left)
+    }
+
+    private func metadataStatus(voters: [Replica], isInFlight: Bool = false) -> RaftStatus {
+        var raft = MultiRaft(
+            node: voters[0].node, settings: RaftSettings(), generator: SeededGenerator(seed: 1))
+        raft.create(
+            group: .metadata, replica: voters[0].id, configuration: Configuration(voters: voters), now: .zero)
+        guard var status = raft.status(of: .metadata) else { preconditionFailure("it was just created") }
+        status.isConfigurationInFlight = isInFlight
+        return status
     }
 
     @Test func aSilentNodeIsReplacedAfterTheDelayAndNoSooner() {

@@ -39,14 +39,16 @@ package struct Coordinator: Sendable {
 
     /// Commands to propose now, in order. Empty when the cluster is as it should be, or waits for something.
     ///
-    /// - Parameter liveness: a member that is not in it counts as neither alive nor dead: nothing is done to
-    ///   it and nothing is given to it.
+    /// - Parameters:
+    ///   - metadataGroup: group 0 on its leader: whoever votes in it cannot have left.
+    ///   - liveness: a member that is not in it counts as neither alive nor dead: nothing is done to
+    ///     it and nothing is given to it.
     package func nextCommands(
-        state: ClusterMetadata, liveness: [NodeID: Liveness], now: Tick
+        state: ClusterMetadata, liveness: [NodeID: Liveness], metadataGroup: RaftStatus? = nil, now: Tick
     ) -> [MetadataCommand] {
         guard state.formation != nil else { return [] }
         // Membership first: placement is decided on members that are settled, at the next call.
-        let steps = memberCommands(state, liveness, now)
+        let steps = memberCommands(state, liveness, metadataGroup, now)
         if !steps.isEmpty { return steps }
         if state.partitions.contains(where: { $0.version == 0 }) { return genesis(state, liveness) }
         return aborts(state, liveness) + moves(state, liveness)
@@ -55,10 +57,11 @@ package struct Coordinator: Sendable {
     // MARK: Members
 
     private func memberCommands(
-        _ state: ClusterMetadata, _ liveness: [NodeID: Liveness], _ now: Tick
+        _ state: ClusterMetadata, _ liveness: [NodeID: Liveness], _ metadataGroup: RaftStatus?, _ now: Tick
     ) -> [MetadataCommand] {
         var commands = state.membersByNumber.compactMap { member -> MetadataCommand? in
             guard let next = nextState(of: member, in: state, liveness[member.node], now) else { return nil }
+            if next == .left && Self.votes(member.node, in: metadataGroup) { return nil }
             return .setMemberState(member.node, next)
         }
         let present = state.members.values.filter { ![.left, .dead].contains($0.state) }
@@ -66,6 +69,14 @@ package struct Coordinator: Sendable {
             commands.append(.raiseFeatureLevel(level))
         }
         return commands
+    }
+
+    /// A member that is `left` may be stopped and wiped at once, so group 0 must not count on it any more: two of
+    /// three voters that left together would take the metadata with them.
+    private static func votes(_ node: NodeID, in group: RaftStatus?) -> Bool {
+        guard let group else { return false }
+        let voters = group.configuration.voters + group.configuration.outgoing
+        return group.isConfigurationInFlight || voters.contains { $0.node == node }
     }
 
     private func nextState(

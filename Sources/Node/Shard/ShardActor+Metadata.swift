@@ -86,7 +86,7 @@ extension ShardActor {
         }
         guard host.coordinatorPending.isEmpty else { return }
         let commands = coordinator.nextCommands(
-            state: host.state, liveness: liveness(), now: clock.tick())
+            state: host.state, liveness: liveness(), metadataGroup: status, now: clock.tick())
         for command in commands {
             guard case .success(let position) = raft.propose(group: .metadata, command: command.encoded())
             else {
