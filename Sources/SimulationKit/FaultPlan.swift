@@ -73,7 +73,7 @@ struct FaultPlan {
             random.chance(percent: 50) ? UInt64.random(in: 4_000...20_000, using: &random) : 600_000
         segmentBytes = (8 << 10) << Int.random(in: 0...3, using: &random)
         purgeBytes = segmentBytes * Int.random(in: 2...8, using: &random)
-        moveBytesPerSecond = (4 << 10) << UInt64.random(in: 0...10, using: &random)
+        moveBytesPerSecond = (128 << 10) << UInt64.random(in: 0...5, using: &random)
         chunkBytes = 256 << Int.random(in: 0...6, using: &random)
         chat = ChatPlan(&random)
     }

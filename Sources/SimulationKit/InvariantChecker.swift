@@ -110,6 +110,8 @@ final class InvariantChecker {
         if created.contains(ReplicaKey(group: group, replica: replica)) {
             fail("group \(group): replica \(replica) begins anew: its log was lost (I8)")
         }
+        // Whatever an earlier attempt did was never on a disk, so nobody was told of it.
+        observed[ReplicaKey(group: group, replica: replica)] = nil
         configurations.created(group, configuration)
     }
 

@@ -105,18 +105,18 @@ struct SimulatedDisk {
         lastRecord = flight.range.lowerBound
         table.record(flight.items)
         return Synced(
-            sequence: flight.sequence, items: flight.items, pinned: collect(hasRotated: flight.hasRotated))
+            sequence: flight.sequence, items: flight.items, pinned: collect(after: flight))
     }
 
     /// Deletes segments that nobody needs, as the real writer does after a rotation.
-    private mutating func collect(hasRotated: Bool) -> [GroupID] {
+    private mutating func collect(after flight: Flight) -> [GroupID] {
         for sequence in table.deletable {
             table.remove(sequence)
             segments.removeAll { $0.header.segment == sequence }
         }
-        guard hasRotated, table.totalBytes > purgeBytes else { return [] }
+        guard flight.hasRotated, table.totalBytes > purgeBytes else { return [] }
         let pins = table.pins(bytesMax: purgeBytes)
-        if !pins.burials.isEmpty { queue.insert((0, pins.burials, queue.first?.at ?? 0), at: 0) }
+        if !pins.burials.isEmpty { queue.insert((0, pins.burials, queue.first?.at ?? flight.at), at: 0) }
         return pins.groups
     }
 

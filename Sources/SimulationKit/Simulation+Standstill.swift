@@ -90,6 +90,11 @@ extension Simulation {
         else { return false }
         let voters = configuration.voters.map { node($0.node) }
         let running = voters.filter { $0.isRunning }
+        // A change that is in somebody's log may be the one that counts.
+        let isSettled = nodes.filter { $0.isRunning }.allSatisfy { node in
+            node.raft.status(of: group).map { $0.configuration == configuration } ?? true
+        }
+        guard isSettled else { return false }
         switch voters.count {
         case 1: return running.count == 1
         default:
