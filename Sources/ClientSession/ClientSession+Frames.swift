@@ -37,9 +37,8 @@ extension ClientSession {
         case .history(let body):
             perform(.history(body.query(by: identity.user)), .history(ref: ref), out: &out)
         case .presenceSubscribe(let users): subscribe(users, ref: ref, out: &out)
-        case .presenceUnsubscribe(let users): unsubscribe(users)
-        // No operation carries typing between nodes; it is a hint, and the protocol promises no answer.
-        case .typing: break
+        case .presenceUnsubscribe(let users): unsubscribe(users, out: &out)
+        case .typing(let conversation, let isTyping): typing(conversation, isTyping, now: now, out: &out)
         case .away: setAway(true, now: now, out: &out)
         case .active: setAway(false, now: now, out: &out)
         }

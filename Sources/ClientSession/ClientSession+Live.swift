@@ -21,6 +21,9 @@ extension ClientSession {
             nextVersion = max(nextVersion, version)
             progressed(now: now, out: &out)
         case .settings(let row): settings(row, frame: pushed.frame, out: &out)
+        case .presence(let state): presence(state, now: now, out: &out)
+        case .typing: if unwritableSince == nil { out.append(.write(pushed.frame)) }
+        case .privacyChanged: subscribeAgain(out: &out)
         case .close(let code, let reason): close(code: code, reason: reason, now: now, out: &out)
         case .update(let event):
             change(

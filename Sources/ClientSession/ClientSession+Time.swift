@@ -30,7 +30,7 @@ extension ClientSession {
         updateForeground(now: now, out: &out)
         if case .retrying(let at) = registration, at <= now { register(isRenewal: wasOpened, out: &out) }
         retryCatchUps(now: now, out: &out)
-        if let due = presenceDue, due <= now { pollPresence(out: &out) }
+        if let due = presenceDue, due <= now { writePresence(now: now, out: &out) }
         settle(now: now, out: &out)
         writeCursor(now: now, out: &out)
     }

@@ -16,7 +16,9 @@ package struct ClientSession: Sendable {
         case history(ref: String?)
         case receipt(ref: String?, Receipt?)
         case catchUp(ConversationID)
-        case presence([UserID], isAnswer: Bool)
+        case presence([UserID])
+        /// Nobody waits for it.
+        case nothing
     }
 
     /// How a session stands with the leader of its user's partition.
@@ -63,8 +65,10 @@ package struct ClientSession: Sendable {
     var flushedAt: Tick?
 
     // Presence.
-    var watched: [PresenceState] = []
+    var watched: [WatchedUser] = []
     var presenceDue: Tick?
+    var presenceWrittenAt: Tick?
+    var typingBucket: TokenBucket
 
     // The connection.
     var sendsInFlight = 0
@@ -87,6 +91,7 @@ package struct ClientSession: Sendable {
         openingCursor = cursor
         heardAt = now
         sendBucket = TokenBucket(burst: rules.limits.sendBurst, now: now)
+        typingBucket = TokenBucket(burst: rules.typingBurst, now: now)
         frameBucket = TokenBucket(burst: rules.limits.frameBurst, now: now)
     }
 

@@ -74,7 +74,11 @@ package final class SessionRules: Sendable {
     /// A cursor is written at most this often, and acknowledgements by sending are merged for this long.
     package let cursorMilliseconds: UInt64 = 1_000
     package let cursorMarksMax = 512
-    package let presenceMilliseconds: UInt64 = 2_000
+    /// Changes of presence are written at most this often, all that came meanwhile together.
+    package let presenceMilliseconds: UInt64 = 1_000
+    /// Token bucket of typing hints: burst, and per second. More are dropped.
+    package let typingBurst = 10
+    package let typingRatePerSecond = 3
     /// The pause before something refused for the moment is tried again.
     package let retryMilliseconds: UInt64 = 500
     /// A client that reads nothing for this long is closed.

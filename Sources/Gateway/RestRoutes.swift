@@ -21,6 +21,7 @@ struct RestRoutes: Sendable {
         addDevices(to: router)
         addKeys(to: router)
         addConversationSettings(to: router)
+        addPrivacy(to: router)
         return router
     }
 

@@ -113,29 +113,6 @@ extension LoopRouter {
             }
         }
     }
-
-    /// Presence of users of any partitions, in the order asked for.
-    func presence(
-        viewer: UserID, users: [UserID], partitionCount: Int, completion: @escaping Completion
-    ) {
-        let byGroup = Dictionary(grouping: Set(users).sorted()) { GroupID.of($0, partitionCount) }
-        guard !byGroup.isEmpty else { return completion(.presence([])) }
-        let gathering = Gathering(count: byGroup.count, loop: loop) {
-            (parts: [[PresenceState]], refusal: Refusal?) in
-            if let refusal { return completion(.refused(refusal)) }
-            let states = Dictionary(parts.flatMap { $0 }.map { ($0.user, $0) }) { first, _ in first }
-            completion(.presence(users.compactMap { states[$0] }))
-        }
-        for (group, users) in byGroup.sorted(by: { $0.key < $1.key }) {
-            perform(.presence(viewer: viewer, users: users), group: group) { result in
-                switch result {
-                case .presence(let states): gathering.add(states)
-                case .refused(let refusal): gathering.fail(refusal)
-                default: gathering.fail(Refusal(.unavailable, "Unexpected answer."))
-                }
-            }
-        }
-    }
 }
 
 /// A send that waits for the check of its recipient.

@@ -11,6 +11,8 @@ enum RouterInput: Sendable {
     case leaderChanged(GroupID)
     case linkClosed(NodeID)
     case linkOpened(NodeID)
+    /// For a shard of this node.
+    case perform(Operation, GroupID, LoopRouter.Completion)
 }
 
 /// Takes the operations of one event loop's connections to the leaders of their partitions: the shell of
@@ -74,6 +76,10 @@ actor LoopRouter {
                 answeredHere(asked, answer)
                 continue
             }
+            if case .perform(let operation, let group, let completion) = input {
+                perform(operation, group: group, completion: completion)
+                continue
+            }
             run { machine, out in
                 switch input {
                 case .answer(let id, let answer, let node):
@@ -83,6 +89,7 @@ actor LoopRouter {
                 case .linkClosed(let node):
                     machine.linkClosed(node, now: .uptime, view: ports, out: &out)
                 case .linkOpened: machine.linkOpened(now: .uptime, view: ports, out: &out)
+                case .perform: break
                 }
             }
         }

@@ -194,16 +194,25 @@ final class NodeAssembly: Sendable {
             for shard in ports.shards { shard.post(.restate(groups)) }
         }
         let keeper = SessionKeeper(ports: ports, state: state, loop: loops[0], router: routers[0])
-        ports.onLeaderChange { keeper.leaderChanged(of: $0) }
+        let presence = PresenceKeeper(
+            state: state, sessions: ports.sessions, loop: loops[0], router: routers[0])
+        ports.onLeaderChange { group in
+            keeper.leaderChanged(of: group)
+            presence.leaderChanged(of: group)
+        }
         try await restore(shards, recovered, buried, identity: identity, state: state, ports: ports)
         if state.metadata.members[node]?.state == .left { throw NodeFailure.removed }
         let gossip = try await startPeers(
             identity, node: node, cluster: cluster, transport: transport, ports: ports, state: state,
-            roster: roster, keeper: keeper, handover: handover)
+            roster: roster, handover: handover
+        ) {
+            keeper.refreshAll()
+            presence.repeatAll()
+        }
         let readiness = Readiness(node: node, state: state, ports: ports)
         let dispatcher = NodeDispatcher(
             ports: ports, state: state, routers: zip(loops, routers).map { ($0, $1) }, keeper: keeper,
-            ready: { readiness.isFormed }, targets: { roster.clientURLs() })
+            presence: presence, ready: { readiness.isFormed }, targets: { roster.clientURLs() })
         let push = try await pushService(dispatcher, ports: ports)
         let tokens = try await TokenVerifier(
             hs256Secret: secrets.hs256Secret, jwksJSON: secrets.jwks, audience: configuration.auth.audience,
@@ -222,9 +231,11 @@ final class NodeAssembly: Sendable {
             alive: { roster.alive() })
         for shard in shards { try await shard.loop.submit { shard.assumeIsolated { $0.start() } }.get() }
         keeper.start()
+        presence.start()
         return NodeParts(
             node: node, configuration: configuration, state: state, ports: ports, log: log, store: store,
-            readPool: pool, shards: shards, gateway: gateway, gossip: gossip, keeper: keeper, life: life,
+            readPool: pool, shards: shards, gateway: gateway, gossip: gossip, keeper: keeper,
+            presence: presence, life: life,
             readiness: readiness,
             dispatcher: dispatcher, push: push)
     }
@@ -365,8 +376,8 @@ final class NodeAssembly: Sendable {
 
     private func startPeers(
         _ identity: NodeIdentity, node: NodeID, cluster: ClusterID, transport: PeerTransport,
-        ports: NodePorts, state: NodeState, roster: MemberRoster, keeper: SessionKeeper,
-        handover: PartitionHandover
+        ports: NodePorts, state: NodeState, roster: MemberRoster, handover: PartitionHandover,
+        linkIsBack: @escaping @Sendable () -> Void
     ) async throws -> MembershipShell {
         let own = MemberRecord(
             node: node, name: configuration.node.name, number: identity.number ?? 0, status: .alive,
@@ -395,7 +406,7 @@ final class NodeAssembly: Sendable {
             ports: ports, state: state, logger: logger, handover: handover, fence: fence,
             gossip: { bytes, answer in gossip.handleExchange(bytes, answer: answer) },
             forward: Forwarder(ports: ports, roster: roster, transport: transport, loop: loop).take,
-            linkIsBack: { keeper.refreshAll() })
+            linkIsBack: linkIsBack)
         transport.setDelegate(links)
         do {
             try await transport.listen(
@@ -440,6 +451,7 @@ final class NodeAssembly: Sendable {
         await parts.gateway.stop()
         await parts.push?.stop()
         parts.keeper.stop()
+        parts.presence.stop()
         for shard in parts.shards {
             try? await shard.loop.submit { shard.assumeIsolated { $0.stop() } }.get()
         }

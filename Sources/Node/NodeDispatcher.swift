@@ -14,10 +14,11 @@ package final class NodeDispatcher: Dispatcher {
     private let ready: @Sendable () -> Bool
     private let targets: @Sendable () -> [String]
     private let keeper: SessionKeeper
+    private let presence: PresenceKeeper
 
     init(
         ports: NodePorts, state: NodeState, routers: [(loop: any EventLoop, router: LoopRouter)],
-        keeper: SessionKeeper, ready: @escaping @Sendable () -> Bool,
+        keeper: SessionKeeper, presence: PresenceKeeper, ready: @escaping @Sendable () -> Bool,
         targets: @escaping @Sendable () -> [String]
     ) {
         nodeID = ports.node
@@ -25,6 +26,7 @@ package final class NodeDispatcher: Dispatcher {
         self.state = state
         self.routers = routers
         self.keeper = keeper
+        self.presence = presence
         self.ready = ready
         self.targets = targets
     }
@@ -36,7 +38,10 @@ package final class NodeDispatcher: Dispatcher {
 
     package func attach(_ registration: SessionRegistration) { keeper.attach(registration) }
     package func update(session: UInt64, foreground: Bool) { keeper.update(session, foreground: foreground) }
-    package func detach(session: UInt64) { keeper.detach(session) }
+    package func detach(session: UInt64) {
+        keeper.detach(session)
+        presence.detach(session)
+    }
 
     package func perform(
         _ operation: Operation, on loop: any EventLoop,
@@ -72,6 +77,10 @@ package final class NodeDispatcher: Dispatcher {
             case .send(let request): self.send(request, count: count, router: router, completion: completion)
             case .presence(let viewer, let users):
                 router.presence(viewer: viewer, users: users, partitionCount: count, completion: completion)
+            case .subscribePresence(let subscription):
+                self.presence.take(subscription) { result in loop.execute { completion(result) } }
+            case .privacy(.block(let user, let peer, true)):
+                self.block(user, peer, count: count, router: router, completion: completion)
             case .group(let request):
                 router.group(request, partitionCount: count, completion: completion)
             case .history(let query) where query.isStaleAllowed:
@@ -103,6 +112,26 @@ package final class NodeDispatcher: Dispatcher {
         router.perform(
             request, group: group, recipient: recipient, known: knownUsers, partitionCount: count,
             completion: completion)
+    }
+
+    /// Whoever is blocked must exist.
+    private func block(
+        _ user: UserID, _ peer: UserID, count: Int, router: isolated LoopRouter,
+        completion: @escaping @Sendable (OperationResult) -> Void
+    ) {
+        router.usersExist([peer], known: knownUsers, partitionCount: count) { [weak router] existing in
+            switch existing {
+            case .failure(let refusal): completion(.refused(refusal))
+            case .success(let existing) where existing.isEmpty:
+                completion(.refused(Refusal(.notFound, "There is no user \(peer).")))
+            case .success:
+                router?.assumeIsolated {
+                    $0.perform(
+                        .privacy(.block(user, peer: peer, isBlocked: true)), group: .of(user, count),
+                        completion: completion)
+                }
+            }
+        }
     }
 }
 

@@ -87,6 +87,10 @@ final class NodeLinks: PeerTransportDelegate {
         case .memberSnapshots(let snapshots):
             let parts = split(snapshots, count: count, by: { shard(GroupID($0.partition)) })
             for (index, snapshots) in parts { inputs[index].append(.memberSnapshots(snapshots)) }
+        case .typing(let items):
+            for (index, items) in split(items, count: count, by: { shard(GroupID($0.partition)) }) {
+                inputs[index].append(.typing(items))
+            }
         default: break
         }
     }

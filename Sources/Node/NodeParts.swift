@@ -24,6 +24,7 @@ struct NodeParts: Sendable {
     let gateway: GatewayServer
     let gossip: MembershipShell
     let keeper: SessionKeeper
+    let presence: PresenceKeeper
     let life: NodeOperations
     let readiness: Readiness
     let dispatcher: NodeDispatcher

@@ -155,6 +155,29 @@ package final class NodePorts: Sendable {
         for (peer, acks) in byPeer { transport.send(.fanoutAcks(acks), to: peer) }
     }
 
+    /// Hints that somebody writes; what has no known leader is not worth keeping.
+    func send(typing items: [TypingItem]) {
+        var byPeer: [NodeID: [TypingItem]] = [:]
+        for item in items {
+            guard let leader = leaders.leader(of: GroupID(item.partition)) else { continue }
+            if leader == node {
+                shard(of: GroupID(item.partition)).post(.typing([item]))
+            } else {
+                byPeer[leader, default: []].append(item)
+            }
+        }
+        for (peer, items) in byPeer { transport.send(.typing(items), to: peer) }
+    }
+
+    /// Has a router of this node carry out an operation for one of its shards; `completion` runs on its loop.
+    func perform(
+        _ operation: Operation, group: GroupID, on router: Int,
+        completion: @escaping @Sendable (OperationResult) -> Void
+    ) {
+        let routers = targets.withLockedValue { $0.routers }
+        if router < routers.count { routers[router].post(.perform(operation, group, completion)) }
+    }
+
     func send(pushes: [(NodeID, SessionPush)]) {
         var byPeer: [NodeID: [SessionPush]] = [:]
         for (peer, push) in pushes { byPeer[peer, default: []].append(push) }

@@ -22,6 +22,10 @@ package struct Limits: Hashable, Sendable {
     /// Users in one presence query; users in one connection's subscriptions.
     package var presenceQueryMax = 100
     package var presenceSubscriptionsMax = 200
+    /// Sessions that watch one user; more are told the state once.
+    package var presenceWatchersMax = 10_000
+    /// Users that one user blocks.
+    package var blocksMax = 10_000
     /// Mentions of one message.
     package var mentionsMax = 256
     /// Unacknowledged sends of one connection; at that many its socket is no longer read.

@@ -63,6 +63,33 @@ struct CommandCodecTests {
                 PushedMark(
                     user: ann, conversation: annBob, through: Seq(4), shown: Seq(3), isCleared: true)
             ]),
+        ] + privacy
+    }
+
+    private var privacy: [Command] {
+        var change = SettingsChange()
+        change.lastSeen = .contacts
+        change.online = .nobody
+        change.groupAdd = .everyone
+        change.readReceipts = false
+        change.quietHours = .hours(QuietHours(startMinute: 1_320, endMinute: 0, timeZone: "Europe/Berlin"))
+        var ended = SettingsChange()
+        ended.quietHours = SettingsChange.Quiet.none
+        return [
+            .privacy(.change(ann, change)), .privacy(.change(ann, ended)),
+            .privacy(.change(ann, SettingsChange())),
+            .privacy(
+                .block(BlockCommand(user: ann, peer: bob, isBlocked: true, blocksMax: 9, at: Timestamp(1)))),
+            .privacy(
+                .flagsDelivered([
+                    FlagsMark(user: ann, conversation: annBob, version: 7),
+                    FlagsMark(user: ann, conversation: nil, version: 8),
+                ])),
+            .memberFlags([
+                MemberFlagsUpdate(
+                    conversation: annBob, user: ann,
+                    flags: MemberFlags(version: 300, isBlocking: true, hidesReads: true))
+            ]),
         ]
     }
 

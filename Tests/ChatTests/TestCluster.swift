@@ -21,6 +21,9 @@ final class TestCluster {
         case ack(FanoutAck)
         case query(MemberQuery)
         case members(MemberSnapshot)
+        case flags(MemberFlagsUpdate, from: Int)
+        case flagsDelivered([MemberFlagsUpdate], to: Int)
+        case typing(TypingItem)
     }
 
     let limits: Limits
@@ -35,6 +38,7 @@ final class TestCluster {
     var results: [UInt64: OperationResult] = [:]
     var devices: [UInt64: TestDevice] = [:]
     var proposed: [Command] = []
+    private var flagTokens: [UInt64: ([MemberFlagsUpdate], Int)] = [:]
     private var nextNumber: UInt64 = 1
 
     init(partitions count: Int = 4, seed: UInt64 = 1, limits: Limits = Limits()) {
@@ -93,6 +97,9 @@ final class TestCluster {
         case .groupQuery(let query): toConversation(query.group, token, operation, missing)
         case .mayAdd(_, let users): toUser(users[0], token, operation)
         case .account(let request): toUser(request.user, token, operation)
+        case .privacy, .presenceOf, .watchPresence, .memberFlags, .typing:
+            toPartition(token, operation)
+        case .subscribePresence: Issue.record("nodes split \(operation)")
         }
         return token
     }
@@ -120,6 +127,18 @@ final class TestCluster {
         perform(partitions[place].conversations.handle(token, operation, now: now, reader: reader), place)
     }
 
+    private func toPartition(_ token: UInt64, _ operation: Operation) {
+        let place = Int(operation.partition(count: partitions.count).raw)
+        let reader = partitions[place].store.reader
+        switch operation {
+        case .memberFlags, .typing:
+            perform(
+                partitions[place].conversations.handle(token, operation, now: now, reader: reader), place)
+        default:
+            perform(partitions[place].users.handle(token, operation, now: now, reader: reader), place)
+        }
+    }
+
     private func toUser(_ user: UserID, _ token: UInt64, _ operation: Operation) {
         let place = index(of: user)
         let reader = partitions[place].store.reader
@@ -130,11 +149,17 @@ final class TestCluster {
         for directive in directives {
             switch directive {
             case .propose(let command): partitions[place].proposals.append(command)
-            case .reply(let token, let result): results[token] = result
+            case .reply(let token, let result):
+                results[token] = result
+                guard let (updates, origin) = flagTokens.removeValue(forKey: token), result == .ok else {
+                    continue
+                }
+                network.append(.flagsDelivered(updates, to: origin))
             case .push(_, let push): deliver(push)
             case .acknowledge(let ack): network.append(.ack(ack))
             case .askMembers(let query): network.append(.query(query))
-            case .seen, .covered, .notify: Issue.record("a partition merges \(directive) itself")
+            case .typing(let items): network += items.map { .typing($0) }
+            case .seen, .covered, .notify, .presenceChanged: Issue.record("a partition merges \(directive) itself")
             }
         }
     }
@@ -173,7 +198,10 @@ final class TestCluster {
         }
         let items = partitions[place].conversations.takeFanout(now: now.tick)
         network += items.map { .item($0) }
-        return !commands.isEmpty || !items.isEmpty
+        let copies = partitions[place].users.takeCopies(
+            now: now.tick, reader: partitions[place].store.reader)
+        network += copies.map { .flags($0, from: place) }
+        return !commands.isEmpty || !items.isEmpty || !copies.isEmpty
     }
 
     private func deliverNetwork() -> Bool {
@@ -205,6 +233,19 @@ final class TestCluster {
             let place = Int(snapshot.partition.raw)
             let reader = partitions[place].store.reader
             perform(partitions[place].users.received(snapshot, now: now, reader: reader), place)
+        case .flags(let update, let origin):
+            let token = ask(.memberFlags([update]))
+            if results[token] == .ok {
+                network.append(.flagsDelivered([update], to: origin))
+            } else {
+                flagTokens[token] = ([update], origin)
+            }
+        case .flagsDelivered(let updates, let origin):
+            perform(partitions[origin].users.delivered(updates), origin)
+        case .typing(let item):
+            let place = Int(item.partition.raw)
+            perform(
+                partitions[place].users.received(item, reader: partitions[place].store.reader), place)
         }
     }
 
@@ -218,7 +259,7 @@ final class TestCluster {
                 let (directives, resends) = partitions[place].conversations.tick(now: now, reader: reader)
                 perform(directives, place)
                 network += resends.map { .item($0) }
-                perform(partitions[place].users.tick(now: now), place)
+                perform(partitions[place].users.tick(now: now, reader: reader), place)
             }
             settle()
             for number in devices.keys.sorted() { devices[number]?.tick() }
@@ -232,6 +273,7 @@ final class TestCluster {
         partitions[place].conversations = newConversations(partitions.count)
         partitions[place].users = newUsers()
         partitions[place].conversations.started(partitions[place].store.reader)
+        partitions[place].users.started(partitions[place].store.reader)
         for other in partitions.indices {
             partitions[other].conversations.leaderChanged(of: PartitionID(UInt32(place)))
         }

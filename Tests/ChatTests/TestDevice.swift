@@ -19,6 +19,8 @@ final class TestDevice {
     var updates: [UpdateEvent] = []
     /// Messages as they were written.
     var shown: [MessageID: MessageRecord] = [:]
+    var presences: [PresenceState] = []
+    var typings: [TypingRequest] = []
     var events: [SessionPush.Event] = []
     var version = InboxVersion.zero
     var closeCode: UInt16?
@@ -127,6 +129,9 @@ final class TestDevice {
             moved(status.conversation, ConversationPosition(seq: .zero, rev: status.rev), from: position)
         case .advanced(let conversation, let head): fill(conversation, from: position, to: head)
         case .settings(let row): settings[row.conversation] = row.settings
+        case .presence(let state): presences.append(state)
+        case .typing(let request): typings.append(request)
+        case .privacyChanged: break
         case .version(let version): self.version = max(self.version, version)
         case .close(let code, _):
             closeCode = code

@@ -199,6 +199,11 @@ struct SessionRig {
             return "acks "
                 + acks.map { "\($0.conversation.raw.low)/\($0.position.seq)" }.joined(separator: " ")
         case .presence(_, let users): return "presence " + users.map(\.text).joined(separator: " ")
+        case .subscribePresence(let subscription):
+            return (subscription.isEnd ? "unwatch " : "watch ")
+                + subscription.users.map(\.text).joined(separator: " ")
+        case .typing(let request):
+            return "typing \(request.conversation.raw.low) \(request.isTyping ? "started" : "stopped")"
         default: return "other"
         }
     }

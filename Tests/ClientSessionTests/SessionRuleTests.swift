@@ -178,20 +178,6 @@ import Wire
                 == ["! acks 1/6", "? delivered 1/6", "! close session", "close 4001"])
     }
 
-    @Test func presenceIsToldAtOnceAndOnChange() {
-        var rig = SessionRig.synced()
-        #expect(rig.frame(#"{"type":"presence_subscribe","user_ids":["bob"]}"#) == ["? presence bob"])
-        let online = PresenceState(user: SessionRig.bob, online: true, lastSeen: nil)
-        #expect(rig.answer(.presence([online])) == ["presence"])
-        #expect(rig.pass(2_000) == ["? presence bob"])
-        #expect(rig.answer(.presence([online])) == [])
-        #expect(rig.pass(2_000) == ["? presence bob"])
-        let offline = PresenceState(user: SessionRig.bob, online: false, lastSeen: Timestamp(4))
-        #expect(rig.answer(.presence([offline])) == ["presence"])
-        rig.frame(#"{"type":"presence_unsubscribe","user_ids":["bob"]}"#)
-        #expect(rig.pass(2_000) == [])
-    }
-
     @Test func historyIsAnswered() {
         var rig = SessionRig.synced()
         let text = #"{"type":"history","ref":"h","conversation_id":"\#(SessionRig.conversation(1))"}"#

@@ -77,7 +77,12 @@ final class FakeDispatcher: Dispatcher {
                             user: UserID(unchecked: "bob"), deliveredAt: Timestamp(5), readAt: nil,
                             leftAt: nil)
                     ]))
-        case .catchUp, .usersExist, .refreshSessions, .devices, .groupQuery, .mayAdd:
+        case .privacy(.settings), .privacy(.change), .privacy(.block):
+            return .privacy(.settings(UserSettings()))
+        case .privacy(.blocks): return .privacy(.blocks(BlocksPage(blocks: [], hasMore: false)))
+        case .receipt, .ensureUser, .closeSession, .deviceAcks, .subscribePresence, .typing: return .ok
+        case .catchUp, .usersExist, .refreshSessions, .devices, .groupQuery, .mayAdd, .privacy, .presenceOf,
+            .watchPresence, .memberFlags:
             return .refused(Refusal(.notFound, "none"))
         }
     }

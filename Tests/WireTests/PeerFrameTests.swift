@@ -108,7 +108,43 @@ struct PeerFrameTests {
             .setDisappearing(
                 DisappearingRequest(conversation: conversation, actor: ann, milliseconds: 86_400_000)),
             .history(around), .messageInfo(InfoQuery(message: MessageID(high: 1, low: 1), user: ann)),
-        ] + accountRequests.map { .account($0) }
+        ] + accountRequests.map { .account($0) } + privacy
+    }
+
+    private var privacy: [Operation] {
+        let sight = PresenceSight(lastSeen: .contacts, online: .nobody, isBlocking: true)
+        var change = SettingsChange()
+        change.readReceipts = true
+        change.quietHours = .hours(QuietHours(startMinute: 0, endMinute: 1_439, timeZone: "UTC"))
+        return [
+            .privacy(.settings(ann)), .privacy(.change(ann, change)),
+            .privacy(.block(ann, peer: bob, isBlocked: true)),
+            .privacy(.blocks(ann, after: bob, limit: 10)), .privacy(.sights(viewer: ann, of: [bob])),
+            .presenceOf([PresenceQuery(user: bob, sight: sight)], viewer: ann),
+            .subscribePresence(
+                PresenceSubscription(session: session, viewer: ann, users: [bob], isEnd: true)),
+            .watchPresence([
+                PresenceWatch(session: session, viewer: ann, user: bob, sight: sight),
+                PresenceWatch(session: session, viewer: ann, user: bob, sight: nil),
+            ]),
+            .memberFlags([
+                MemberFlagsUpdate(
+                    conversation: conversation, user: ann,
+                    flags: MemberFlags(version: 9, isBlocking: true, hidesReads: false))
+            ]),
+            .typing(TypingRequest(conversation: conversation, user: ann, isTyping: true)),
+        ]
+    }
+
+    private var answers: [PrivacyAnswer] {
+        var settings = UserSettings()
+        settings.groupAdd = .contacts
+        settings.quietHours = QuietHours(startMinute: 5, endMinute: 6, timeZone: "Asia/Tokyo")
+        return [
+            .settings(settings),
+            .blocks(BlocksPage(blocks: [.init(user: bob, at: Timestamp(3))], hasMore: true)),
+            .sights([PresenceSight(lastSeen: .everyone, online: .contacts, isBlocking: false)]),
+        ]
     }
 
     private var results: [OperationResult] {
@@ -164,7 +200,7 @@ struct PeerFrameTests {
                         .init(
                             user: bob, deliveredAt: Timestamp(5), readAt: nil, leftAt: Timestamp(6))
                     ])),
-        ] + accountResults.map { .account($0) }
+        ] + accountResults.map { .account($0) } + answers.map { .privacy($0) }
     }
 
     private var frames: [PeerFrame] {
@@ -192,6 +228,9 @@ struct PeerFrameTests {
             .message(record, rev: Rev(2)), .status(status), .advanced(conversation, head: position),
             .version(InboxVersion(4)), .close(code: 4_001, reason: "replaced"), .update(update),
             .settings(setRow),
+            .privacyChanged,
+            .presence(PresenceState(user: bob, online: true, lastSeen: Timestamp(3))),
+            .typing(TypingRequest(conversation: conversation, user: ann, isTyping: false)),
         ]
         let pushes = events.map {
             SessionPush(addressees: [.init(session: 9, position: position)], event: $0)
@@ -209,6 +248,12 @@ struct PeerFrameTests {
                 .memberQueries([MemberQuery(conversation: conversation, partition: PartitionID(4), epoch: 6)]
                 ),
                 .fanoutAcks([FanoutAck(partition: PartitionID(1), conversation: conversation, rev: Rev(2))]),
+                .typing([
+                    TypingItem(
+                        partition: PartitionID(3),
+                        event: TypingRequest(conversation: conversation, user: ann, isTyping: true),
+                        targets: [bob])
+                ]),
                 .push(pushes), .control(id: 1, .metadata([1, 2])), .control(id: 2, .fullSync([])),
                 .control(id: 3, .join(JoinRequest(node: node, name: "node4", zone: "a"))),
                 .control(id: 4, .transfer(PartitionID(3), to: node)),

@@ -52,6 +52,10 @@ package struct ChatMachine: Sendable {
         case .setDisappearing(let request, let at): return .disappearingSet(state.apply(request, at: at))
         case .expireMessages(let expiry): return .messagesExpired(state.apply(expiry))
         case .account(let command): return .account(state.apply(command))
+        case .privacy(let command): return .privacy(state.apply(command))
+        case .memberFlags(let updates):
+            for update in updates { state.apply(update) }
+            return .memberFlags(updates)
         }
     }
 }

@@ -21,6 +21,8 @@ package enum CommandOutcome: Hashable, Sendable {
     case disappearingSet(DisappearingOutcome)
     /// Rows of the push outbox that are done, and those of them that have more.
     case pushed([PushKey], left: [PushKey])
+    case privacy(PrivacyOutcome)
+    case memberFlags([MemberFlagsUpdate])
 }
 
 /// How a send ended: stored, an earlier one repeated, or refused.
@@ -58,6 +60,8 @@ package struct InboxOutcome: Hashable, Sendable {
     package var changed: [InboxRow] = []
     /// Conversations that the user's devices may have to be woken for.
     package var pushes: [ConversationID] = []
+    /// New direct conversations that are to know of the user's flags.
+    package var flagsDue: [FlagsDue] = []
 }
 
 /// What a committed change means for inboxes and live sessions.

@@ -30,12 +30,19 @@ extension Refusal {
     static let noSuchInvite = Refusal(.notFound, "no such invite")
     static let inviteOver = Refusal(.gone, "this invite is over")
     static let noSuchRequest = Refusal(.notFound, "this user does not wait to be let in")
+    static let blocked = Refusal(.blocked, "one of you has blocked the other")
     static let duplicateMismatch = Refusal(
         .duplicateMismatch, "this client_message_id was used with another payload")
 
     static func missing(_ field: String) -> Refusal {
         Refusal(
             .missingField, "\(field) is missing", details: [RefusalDetail("field", .text(field))])
+    }
+
+    static func tooManyBlocks(max: Int) -> Refusal {
+        Refusal(
+            .invalidRequest, "a user blocks at most \(max) others",
+            details: [RefusalDetail("max", .number(Int64(max)))])
     }
 
     static func tooManyMembers(max: Int) -> Refusal {

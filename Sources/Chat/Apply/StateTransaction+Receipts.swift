@@ -15,8 +15,11 @@ extension StateTransaction {
         outcome.refusal = nil
         let before = member
         let last = member.lastVisible(head: record.head)
-        member.moveDelivered(to: min(max(mark.delivered, mark.read), last), at: at, &record.rev)
-        member.moveRead(to: min(mark.read, last), at: at, &record.rev)
+        let isBlocked = record.isBlocked
+        member.moveDelivered(
+            to: min(max(mark.delivered, mark.read), last), at: at, &record.rev, isPrivate: isBlocked)
+        member.moveRead(
+            to: min(mark.read, last), at: at, &record.rev, isPrivate: isBlocked || record.hidesReads)
         guard member != before else { return outcome }
         if member.read > before.read {
             member.markOrdinal = max(
@@ -61,33 +64,36 @@ extension StateTransaction {
         let lowest = readMoved ? before.read : before.delivered
         var members = readMoved ? [member] : []
         var audience = ConversationChange.Audience.none
-        if record.kind == .direct {
+        let statuses = member.statuses(id, record, after: max(before.deliveredRev, before.readRev))
+        if record.kind == .direct, statuses.contains(where: { !$0.isPrivate }) {
             members += record.sides.filter { $0.user != member.user && $0.lastSent > lowest }
-        } else if record.memberCount <= ChatRules.statusMembersMax {
+        } else if record.kind == .group, record.memberCount <= ChatRules.statusMembersMax {
             audience = .sendersAfter(lowest)
         }
         return ConversationChange(
-            id, record,
-            statuses: member.statuses(id, record, after: max(before.deliveredRev, before.readRev)),
-            members: members, audience: audience)
+            id, record, statuses: statuses, members: members, audience: audience)
     }
 }
 
 extension ConversationMember {
-    fileprivate mutating func moveDelivered(to seq: Seq, at: Timestamp, _ rev: inout Rev) {
+    fileprivate mutating func moveDelivered(
+        to seq: Seq, at: Timestamp, _ rev: inout Rev, isPrivate: Bool
+    ) {
         guard seq > delivered else { return }
         rev = rev.next
         delivered = seq
         deliveredAt = at
         deliveredRev = rev
+        isDeliveredPrivate = isPrivate
     }
 
-    fileprivate mutating func moveRead(to seq: Seq, at: Timestamp, _ rev: inout Rev) {
+    fileprivate mutating func moveRead(to seq: Seq, at: Timestamp, _ rev: inout Rev, isPrivate: Bool) {
         guard seq > read else { return }
         rev = rev.next
         read = seq
         readAt = at
         readRev = rev
+        isReadPrivate = isPrivate
     }
 
     /// This member's receipts that changed after `rev`, in the order of their revs.
@@ -108,6 +114,6 @@ extension ConversationMember {
     ) -> StatusEvent {
         StatusEvent(
             conversation: id, messageID: record.messageID(seq), seq: seq, user: user, status: status,
-            timestamp: at, rev: rev)
+            timestamp: at, rev: rev, isPrivate: status == .read ? isReadPrivate : isDeliveredPrivate)
     }
 }

@@ -35,6 +35,10 @@ extension StateTransaction {
             outcome.result = .failure(.noSuchMention(user))
             return outcome
         }
+        if stored == nil {
+            indexByMessage(send.conversation, record)
+            clearFlagsAhead(of: send.conversation, record)
+        }
         let message = append(send, to: &record)
         let members = moveOwnMark(of: sender, to: message, in: &record, send.conversation)
         put(send.conversation, record)
@@ -52,7 +56,7 @@ extension StateTransaction {
     }
 
     /// A direct conversation begins with its first message; a group must exist.
-    private mutating func newDirect(_ send: SendCommand) -> ConversationRecord? {
+    private func newDirect(_ send: SendCommand) -> ConversationRecord? {
         guard case .user(let peer) = send.request.recipient else { return nil }
         var record = ConversationRecord(
             kind: .direct, name: "", hash60: send.conversation.placementHash >> 4)
@@ -60,9 +64,11 @@ extension StateTransaction {
         record.memberEpoch = 1
         record.memberCount = users.count
         record.sides = users.map {
-            ConversationMember(user: $0, role: .member, joinedSeq: Seq(1), joinedEpoch: 1, markOrdinal: .zero)
+            var side = ConversationMember(
+                user: $0, role: .member, joinedSeq: Seq(1), joinedEpoch: 1, markOrdinal: .zero)
+            side.flags = flagsAhead($0, of: send.conversation) ?? MemberFlags()
+            return side
         }
-        indexByMessage(send.conversation, record)
         return record
     }
 
@@ -160,6 +166,7 @@ extension ConversationRecord {
 
     /// Why one of its members may not write now.
     fileprivate func sendRefusal(to sender: ConversationMember) -> Refusal? {
+        if isBlocked { return .blocked }
         if isClosed { return .groupClosed }
         return settings.send == .admins && !sender.isAdmin ? .sendRestricted : nil
     }

@@ -41,10 +41,12 @@ extension StateTransaction {
             if let last = outcomes.last, last.user == update.user {
                 outcome.changed = last.changed
                 outcome.pushes = last.pushes
+                outcome.flagsDue = last.flagsDue
                 outcomes.removeLast()
             }
             if row.settings.version == row.version { outcome.changed.append(row) }
             if notePush(row, before: before, of: update.user) { outcome.pushes.append(row.conversation) }
+            if before == nil, let due = flagsDue(of: update.user, for: row) { outcome.flagsDue.append(due) }
             outcomes.append(outcome)
         }
         return outcomes
@@ -56,7 +58,7 @@ extension StateTransaction {
         row.merge(update.row)
         row.version = before?.version ?? .zero
         guard row != before else { return nil }
-        return store(row, over: before, of: update.user)
+        return (store(row, over: before, of: update.user), before == nil)
     }
 
     /// Writes a changed row under the user's next inbox version.

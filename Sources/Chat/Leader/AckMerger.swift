@@ -8,7 +8,12 @@ package struct AckMerger: Sendable {
     /// Proposed and not yet committed; still counts for whoever asks.
     private var inFlight: [Key: ConversationPosition]?
     private var versions: [VersionKey: InboxVersion] = [:]
+    /// Not proposed yet: one user's at most once a minute.
     private var seen: [UserID: Timestamp] = [:]
+    /// What was proposed within the last minute, and when.
+    private var seenProposed: [UserID: (mark: Timestamp, at: Timestamp)] = [:]
+
+    package static let seenMilliseconds: Int64 = 60_000
 
     private struct Key: Hashable, Comparable, Sendable {
         var user: UserID
@@ -43,8 +48,8 @@ package struct AckMerger: Sendable {
         seen[mark.user] = max(seen[mark.user] ?? mark.at, mark.at)
     }
 
-    /// When the user was last online, if that is not yet proposed.
-    package func lastSeen(_ user: UserID) -> Timestamp? { seen[user] }
+    /// When the user was last online, if that may not be committed yet.
+    package func lastSeen(_ user: UserID) -> Timestamp? { seen[user] ?? seenProposed[user]?.mark }
 
     /// Where the device stands, with what is not yet committed.
     package func position(
@@ -83,12 +88,22 @@ package struct AckMerger: Sendable {
             positions = [:]
             versions = [:]
         }
-        if !seen.isEmpty {
-            commands.append(
-                .lastSeen(seen.map { LastSeenMark(user: $0, at: $1) }.sorted { $0.user < $1.user }))
-            seen = [:]
-        }
+        let marks = takeSeen(now: now)
+        if !marks.isEmpty { commands.append(.lastSeen(marks)) }
         return commands
+    }
+
+    private mutating func takeSeen(now: Timestamp) -> [LastSeenMark] {
+        guard !seen.isEmpty else { return [] }
+        seenProposed = seenProposed.filter {
+            now.milliseconds - $0.value.at.milliseconds < Self.seenMilliseconds
+        }
+        let due = seen.filter { seenProposed[$0.key] == nil }
+        for (user, mark) in due {
+            seen[user] = nil
+            seenProposed[user] = (mark, now)
+        }
+        return due.map { LastSeenMark(user: $0, at: $1) }.sorted { $0.user < $1.user }
     }
 
     /// The positions in flight are committed.

@@ -20,6 +20,10 @@ package enum ChatDirective: Hashable, Sendable {
     case covered(DeviceVersion)
     /// Have the devices of a job told by push, and hand its result back.
     case notify(PushJob)
+    /// Tell the presence board that the user came online or went.
+    case presenceChanged(UserID)
+    /// Send to the leaders of the targets' partitions.
+    case typing([TypingItem])
 }
 
 /// The time of an input, by both clocks.

@@ -16,6 +16,8 @@ package struct ConversationPartition: Sendable {
     private var byHash: [UInt64: ConversationID] = [:]
     private var withReceipts: Set<ConversationID> = []
     private var fanout: FanoutMachine
+    private var flags = FlagsReceiver()
+    private let typing: TypingMachine
     private var nextResends: Tick = .zero
     private var nextProgress: Tick = .zero
     private var nextEviction: Tick = .zero
@@ -25,6 +27,7 @@ package struct ConversationPartition: Sendable {
         self.partitionCount = partitionCount
         self.limits = limits
         fanout = FanoutMachine(partitionCount: partitionCount, directMax: limits.fanoutDirectMax)
+        typing = TypingMachine(partitionCount: partitionCount, limits: limits)
     }
 
     package var conversationCount: Int { conversations.count }
@@ -66,6 +69,15 @@ package struct ConversationPartition: Sendable {
         case .changeMessage(let request): return change(token, request, now: now, reader: reader)
         case .messageInfo(let query):
             return [.reply(token, OperationResult(reader.info(query)) { .messageInfo($0) })]
+        case .memberFlags(let updates): return flags.handle(token, updates, reader: reader)
+        case .typing(let request):
+            let count = partitionCount
+            let typing = typing
+            return typing.handle(token, request, reader: reader) {
+                withGroup(request.conversation, now.tick) {
+                    $0.roster(reader: reader, partitionCount: count, now: now.tick)
+                }
+            }
         default:
             preconditionFailure("operation of a user's partition at a conversation's: \(operation)")
         }
@@ -130,8 +142,9 @@ package struct ConversationPartition: Sendable {
             expiry.done()
             for change in changes { spread(change, now, reader) }
             return []
+        case .memberFlags(let updates): return flags.applied(updates)
         case .fanoutProgressed, .usersEnsured, .deviceRegistered, .inbox, .deviceAcks, .lastSeen,
-            .account:
+            .account, .privacy:
             return []
         }
     }
@@ -164,6 +177,7 @@ package struct ConversationPartition: Sendable {
         case .expireMessages:
             expiry.done()
             return []
+        case .memberFlags(let updates): return flags.refused(updates, refusal)
         default: return []
         }
     }
@@ -233,7 +247,7 @@ package struct ConversationPartition: Sendable {
         var directives: [ChatDirective] = []
         for id in conversations.keys.sorted() { directives += conversations[id]?.abandon(refusal) ?? [] }
         for id in groups.keys.sorted() { directives += groups[id]?.abandon(refusal) ?? [] }
-        return directives
+        return directives + flags.abandon(refusal)
     }
 
     private mutating func evict(_ now: Tick) {

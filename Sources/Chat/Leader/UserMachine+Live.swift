@@ -102,7 +102,8 @@ extension UserMachine {
 extension LiveConversation {
     /// A member's own `delivered` is no news for it, nor is anything of a conversation one has left.
     fileprivate func isNews(_ status: StatusEvent, for target: FanoutItem.Target) -> Bool {
-        guard target.isMember, status.user != target.user || status.status == .read else { return false }
+        let isOwn = status.user == target.user
+        guard target.isMember, isOwn ? status.status == .read : !status.isPrivate else { return false }
         return status.rev > statuses[StatusKey(status)] ?? .zero
     }
 

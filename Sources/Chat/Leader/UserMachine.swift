@@ -117,6 +117,7 @@ package struct UserMachine: Sendable {
         }
         for row in missed.rows { marks[row.row.conversation] = row.position }
         var directives: [ChatDirective] = [.reply(token, .opened(missed.opened))]
+        let wasOnline = isOnline
         let session = Session(
             key: request.session, device: request.device, foreground: request.foreground,
             refreshedAt: now.tick, isFresh: !request.isRenewal, positions: marks, openedAt: now.tick,
@@ -124,7 +125,7 @@ package struct UserMachine: Sendable {
         directives += admit(session)
         let covered = request.cursor == nil ? missed.coveredVersion : .zero
         directives.append(.covered(DeviceVersion(user: user, device: request.device, version: covered)))
-        return directives + noteSeen(now)
+        return directives + noteSeen(now, since: wasOnline)
     }
 
     /// Registers a session; the newest of a device replaces the others (close code 4001).
@@ -164,7 +165,7 @@ package struct UserMachine: Sendable {
         let wasOnline = isOnline
         sessions[index].refreshedAt = now.tick
         sessions[index].foreground = refresh.foreground
-        return (true, cover(index, now) + noteSeen(now, leaving: wasOnline && !isOnline))
+        return (true, cover(index, now) + noteSeen(now, since: wasOnline))
     }
 
     /// A device without a cursor cannot say that it has what it was shown at the opening; that its connection has
@@ -197,17 +198,20 @@ package struct UserMachine: Sendable {
         }
         sessions.removeAll(where: isGone)
         if sessions.isEmpty { live = [:] }
-        return used + (wasOnline && !isOnline ? noteSeen(now, leaving: true) : [])
+        return used + (wasOnline && !isOnline ? noteSeen(now, since: true) : [])
     }
 
-    /// Remembers that the user is online; written down at most once a minute, and when it goes.
-    private mutating func noteSeen(_ now: Moment, leaving: Bool = false) -> [ChatDirective] {
-        guard isOnline || leaving else { return [] }
+    /// Remembers when the user was last online; written down at most once a minute, and when it goes.
+    private mutating func noteSeen(_ now: Moment, since wasOnline: Bool) -> [ChatDirective] {
+        guard isOnline || wasOnline else { return [] }
         lastSeen = now.wall
+        var directives: [ChatDirective] = isOnline == wasOnline ? [] : [.presenceChanged(user)]
         let isDue = now.wall.milliseconds - (seenWritten ?? .zero).milliseconds >= 60_000
-        guard isDue || leaving else { return [] }
-        seenWritten = now.wall
-        return [.seen(LastSeenMark(user: user, at: now.wall))]
+        if isDue || !isOnline {
+            seenWritten = now.wall
+            directives.append(.seen(LastSeenMark(user: user, at: now.wall)))
+        }
+        return directives
     }
 
     /// Online or not, and since when not.

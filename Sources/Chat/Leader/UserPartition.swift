@@ -12,6 +12,8 @@ package struct UserPartition: Sendable {
     private var inbox = InboxMerger()
     private var acks = AckMerger()
     private var snapshots = MemberSnapshots()
+    private var privacy: PrivacyMachine
+    private var board: PresenceBoard
     /// Who waits for a user to be committed.
     private var ensuring: [UserID: [UInt64]] = [:]
     /// Who waits for a change of an account.
@@ -20,7 +22,15 @@ package struct UserPartition: Sendable {
     private var nextExpiry: Tick = .zero
     private var nextQueries: Tick = .zero
 
-    package init(limits: Limits) { self.limits = limits }
+    package init(limits: Limits) {
+        self.limits = limits
+        privacy = PrivacyMachine(limits: limits)
+        board = PresenceBoard(limits: limits)
+    }
+
+    /// Begins: takes up what an earlier leader may not have finished. Call when everything of earlier terms is
+    /// applied.
+    package mutating func started<View: StateView>(_ reader: ChatReader<View>) { privacy.started(reader) }
 
     package var userCount: Int { users.count }
     package var sessionCount: Int { users.values.reduce(0) { $0 + $1.sessionCount } }
@@ -53,6 +63,20 @@ package struct UserPartition: Sendable {
         case .mayAdd(let actor, let asked):
             return [.reply(token, .mayAdd(asked.map { reader.mayAdd($0, by: actor) }))]
         case .account(let request): return account(token, request, now, reader)
+        case .privacy(let request): return privacy.handle(token, request, now: now, reader: reader)
+        case .presenceOf(let queries, let viewer):
+            return [
+                .reply(
+                    token,
+                    .presence(
+                        queries.map {
+                            reader.shown(presence(of: $0.user, reader), to: viewer, $0.sight)
+                        }))
+            ]
+        case .watchPresence(let watches):
+            let states = states(reader)
+            let pushes = board.watch(watches, now: now.tick, states: states, reader: reader)
+            return [.reply(token, .ok)] + pushes
         default:
             preconditionFailure("operation of a conversation's partition at a user's: \(operation)")
         }
@@ -115,6 +139,15 @@ package struct UserPartition: Sendable {
         return [.reply(token, .unknownSessions(unknown))]
     }
 
+    private func states<View: StateView>(_ reader: ChatReader<View>) -> PresenceBoard.States {
+        let (users, acks) = (users, acks)
+        return { user in
+            let committed = acks.lastSeen(user) ?? reader.lastSeen(user)
+            return users[user]?.presence(lastSeen: committed)
+                ?? PresenceState(user: user, online: false, lastSeen: committed)
+        }
+    }
+
     private func presence<View: StateView>(of user: UserID, _ reader: ChatReader<View>) -> PresenceState {
         let committed = acks.lastSeen(user) ?? reader.lastSeen(user)
         return users[user]?.presence(lastSeen: committed)
@@ -152,7 +185,29 @@ package struct UserPartition: Sendable {
             users[target.user] = machine
         }
         inbox.merge(item, now: now.tick)
+        privacy.met(item, reader)
         return pushes.merged
+    }
+
+    /// Somebody writes in a conversation of these users: live sessions only, and not past a block.
+    package func received<View: StateView>(
+        _ item: TypingItem, reader: ChatReader<View>
+    ) -> [ChatDirective] {
+        item.targets.flatMap { user -> [LivePush] in
+            guard let machine = users[user], machine.isOnline, !reader.isBlocked(item.event.user, by: user)
+            else { return [] }
+            return machine.typing(item.event)
+        }.merged
+    }
+
+    /// Copies of flags to send to their conversations now; ask after every batch of outcomes.
+    package mutating func takeCopies<View: StateView>(
+        now: Tick, reader: ChatReader<View>
+    ) -> [MemberFlagsUpdate] { privacy.takeCopies(now: now, reader: reader) }
+
+    /// Conversations have committed these copies.
+    package mutating func delivered(_ updates: [MemberFlagsUpdate]) -> [ChatDirective] {
+        privacy.delivered(updates)
     }
 
     /// One command was applied, whoever proposed it.
@@ -171,15 +226,27 @@ package struct UserPartition: Sendable {
             return lazily(directives ?? [])
         case .inbox(let rows):
             let pushes = rows.flatMap { users[$0.user]?.committed($0) ?? [] }
+            for row in rows { privacy.owe(row.flagsDue) }
             return pushes.merged + inbox.committed().map { .acknowledge($0) }
         case .deviceAcks:
             acks.committed()
             return []
         case .account(let outcome): return applied(outcome, now)
+        case .privacy(let outcome): return changed(outcome, now)
         case .message, .receipts, .group, .fanoutProgressed, .lastSeen, .messageChanged, .messagesExpired,
-            .disappearingSet, .pushed:
+            .disappearingSet, .pushed, .memberFlags:
             return []
         }
+    }
+
+    private mutating func changed(_ outcome: PrivacyOutcome, _ now: Moment) -> [ChatDirective] {
+        var directives = privacy.applied(
+            outcome, pending: outcome.user.map { inbox.rows(of: $0) } ?? [], now: now)
+        if outcome.isChange, let user = outcome.user {
+            board.changed(user)
+            directives += (users[user]?.tell(.privacyChanged) ?? []).merged
+        }
+        return directives
     }
 
     /// A command was not proposed after all.
@@ -202,13 +269,17 @@ package struct UserPartition: Sendable {
         case .account(let command):
             accounts.remove(command.token)
             return [.reply(command.token, .refused(refusal))]
+        case .privacy(let command): return privacy.refused(command, refusal)
         default: return []
         }
     }
 
     /// Does what is due; call every 50 ms.
-    package mutating func tick(now: Moment) -> [ChatDirective] {
-        var directives: [ChatDirective] = []
+    package mutating func tick<View: StateView>(
+        now: Moment, reader: ChatReader<View>
+    ) -> [ChatDirective] {
+        let states = states(reader)
+        var directives = board.tick(now: now.tick, states: states, reader: reader)
         if let updates = inbox.takeBatch(now: now.tick) { directives.append(.propose(.inboxBatch(updates))) }
         if now.tick >= nextQueries {
             nextQueries = now.tick + 1_000
@@ -217,6 +288,7 @@ package struct UserPartition: Sendable {
         if now.tick >= nextExpiry {
             nextExpiry = now.tick + 1_000
             for user in users.keys.sorted() { directives += expire(user, now) }
+            directives += privacy.tick(now: now.tick)
         }
         if now.tick >= nextAcks {
             nextAcks = now.tick + 500
@@ -234,6 +306,7 @@ package struct UserPartition: Sendable {
     /// A node is gone, or pushes to it were lost: its sessions must register again.
     package mutating func lost(_ node: NodeID, now: Moment) {
         for user in users.keys.sorted() { _ = lazily(users[user]?.lost(node, now: now) ?? []) }
+        board.lost(node)
     }
 
     /// Leadership ends: everybody who waits is answered.
@@ -244,7 +317,7 @@ package struct UserPartition: Sendable {
         ensuring = [:]
         var directives: [ChatDirective] = tokens.map { .reply($0, .refused(refusal)) }
         for user in users.keys.sorted() { directives += users[user]?.abandon(refusal) ?? [] }
-        return directives
+        return directives + privacy.abandon(refusal)
     }
 
     /// Merges what may be written down later, and passes the rest on.
@@ -256,6 +329,9 @@ package struct UserPartition: Sendable {
                 return false
             case .covered(let version):
                 acks.cover(version)
+                return false
+            case .presenceChanged(let user):
+                board.changed(user)
                 return false
             default: return true
             }

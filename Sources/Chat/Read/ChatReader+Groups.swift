@@ -60,7 +60,8 @@ extension ChatReader {
     /// Whether `actor` may make `user` a member of a group of its own accord: `user`'s partition knows.
     package func mayAdd(_ user: UserID, by actor: UserID) -> MemberResult {
         guard userExists(user) else { return .notFound }
-        return .added
+        if isBlocked(actor, by: user) { return .blocked }
+        return view.admits(settings(of: user).groupAdd, actor, of: user) ? .added : .inviteNeeded
     }
 }
 

@@ -83,7 +83,7 @@ extension ChatReader {
         let toldOfOthers = record.memberCount <= ChatRules.statusMembersMax
         if toldOfOthers && member.isMember && member.lastSent > .zero {
             for other in view.members(of: id, record) where other.user != member.user && other.isMember {
-                events += other.statuses(id, record, after: rev)
+                events += other.statuses(id, record, after: rev).filter { !$0.isPrivate }
             }
         }
         return events.sorted { $0.rev < $1.rev }

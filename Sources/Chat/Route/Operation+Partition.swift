@@ -1,6 +1,24 @@
 import Vocabulary
 import Wire
 
+extension PrivacyRequest {
+    /// The user whose partition is asked.
+    var user: UserID {
+        switch self {
+        case .settings(let user), .change(let user, _), .block(let user, _, _), .blocks(let user, _, _): user
+        case .sights(let viewer, _): viewer
+        }
+    }
+
+    /// Whether it writes.
+    package var isChange: Bool {
+        switch self {
+        case .change, .block: true
+        default: false
+        }
+    }
+}
+
 extension Operation {
     /// The partition whose leader carries this operation out. Operations on several users name users of one
     /// partition only; the router splits what does not.
@@ -31,6 +49,13 @@ extension Operation {
         case .groupQuery(let query): .of(query.group, count: count)
         case .mayAdd(_, let users): users.first.map { .of($0, count: count) } ?? PartitionID(0)
         case .setDisappearing(let request): .of(request.conversation, count: count)
+        case .privacy(let request): .of(request.user, count: count)
+        case .presenceOf(let queries, _): queries.first.map { .of($0.user, count: count) } ?? PartitionID(0)
+        case .subscribePresence(let subscription): .of(subscription.viewer, count: count)
+        case .watchPresence(let watches): watches.first.map { .of($0.user, count: count) } ?? PartitionID(0)
+        case .memberFlags(let updates):
+            updates.first.map { .of($0.conversation, count: count) } ?? PartitionID(0)
+        case .typing(let request): .of(request.conversation, count: count)
         }
     }
 }

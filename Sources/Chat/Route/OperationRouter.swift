@@ -222,6 +222,7 @@ extension Operation {
         switch self {
         case .send, .receipt, .ensureUser, .changeMessage, .setDisappearing, .group: true
         case .account(let request): request.isChange
+        case .privacy(let request): request.isChange
         default: false
         }
     }

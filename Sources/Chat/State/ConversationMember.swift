@@ -28,6 +28,11 @@ package struct ConversationMember: Hashable, Sendable {
     /// Messages this member deleted for itself, and the latest of them that was the head when it did.
     package var hiddenCount = 0
     package var hiddenHead: Seq = .zero
+    /// A direct conversation's copy of what this member chose.
+    package var flags = MemberFlags()
+    /// The last advance of `delivered` and of `read` was made while the other might not see it.
+    package var isDeliveredPrivate = false
+    package var isReadPrivate = false
 
     /// A member from `joinedSeq` on, to whom everything before counts as read.
     package init(user: UserID, role: GroupRole, joinedSeq: Seq, joinedEpoch: UInt64, markOrdinal: Ordinal) {
@@ -66,6 +71,9 @@ extension ConversationMember {
         writer.counter(lastSent)
         writer.varint(hiddenCount)
         writer.counter(hiddenHead)
+        flags.write(into: &writer)
+        writer.bool(isDeliveredPrivate)
+        writer.bool(isReadPrivate)
     }
 
     init(from reader: inout ByteReader) throws(DecodingFailure) {
@@ -85,5 +93,8 @@ extension ConversationMember {
         lastSent = try reader.counter()
         hiddenCount = try reader.length()
         hiddenHead = try reader.counter()
+        flags = try MemberFlags(from: &reader)
+        isDeliveredPrivate = try reader.bool()
+        isReadPrivate = try reader.bool()
     }
 }

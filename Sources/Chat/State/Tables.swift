@@ -30,6 +30,7 @@ import Wire
 /// | 0x1A one-time prekeys | user, 0, device, 0, id (4) | the key |
 /// | 0x1B key fetches | user, 0, fetch (16) | `KeyFetchRecord`: what a fetch handed out |
 /// | 0x1F push outbox | user, 0, conversation (16) | `PushOutboxRecord`: what devices may have to be told |
+/// | 0x0E, 0x15 to 0x17 | see `Tables+Privacy` | |
 enum Tables {
     enum Table: UInt8 {
         case conversations = 0x01
@@ -115,6 +116,9 @@ enum Tables {
     static func inbox(_ user: UserID, _ conversation: ConversationID) -> [UInt8] {
         key(.inbox, user, conversation)
     }
+
+    /// How all inbox keys of a user begin.
+    static func inboxPrefix(_ user: UserID) -> [UInt8] { start(.inbox, user).bytes }
 
     static func inboxVersion(_ user: UserID, _ version: InboxVersion) -> [UInt8] {
         var writer = start(.inboxVersions, user)

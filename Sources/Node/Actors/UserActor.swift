@@ -73,5 +73,9 @@ actor UserActor {
         machine.connected(devices, now: now)
     }
 
+    func tell(_ event: SessionPush.Event) -> [LivePush] { machine.tell(event) }
+
+    func typing(_ request: TypingRequest) -> [LivePush] { machine.typing(request) }
+
     func presence(lastSeen: Timestamp?) -> PresenceState { machine.presence(lastSeen: lastSeen) }
 }

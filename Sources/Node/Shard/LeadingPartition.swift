@@ -21,6 +21,10 @@ final class LeadingPartition {
     var snapshots = MemberSnapshots()
     var expiry = ExpiryMachine()
     var push: PushMachine
+    var privacy: PrivacyMachine
+    var board: PresenceBoard
+    var flags = FlagsReceiver()
+    let typing: TypingMachine
     /// Who asked, by the token that the machines answer with.
     var origins: [UInt64: WaitingOrigin] = [:]
     /// Conversations with receipts that are not proposed yet.
@@ -38,6 +42,9 @@ final class LeadingPartition {
         self.partition = partition
         self.term = term
         fanout = FanoutMachine(partitionCount: partitionCount, directMax: limits.fanoutDirectMax)
+        privacy = PrivacyMachine(limits: limits)
+        board = PresenceBoard(limits: limits)
+        typing = TypingMachine(partitionCount: partitionCount, limits: limits)
     }
 
     func token(for origin: RequestOrigin) -> UInt64 {
@@ -97,6 +104,7 @@ extension ShardActor {
             limits: limits, push: ports.pushRules)
         leading.fanout.resume(reader(group))
         leading.push.resume(reader(group), now: clock.tick())
+        leading.privacy.started(reader(group))
         withFanout.insert(group)
         groups[group]?.leading = leading
         ports.announceLeading(group, term: term)
@@ -131,6 +139,8 @@ extension ShardActor {
             case .seen(let mark): leading.acks.see(mark)
             case .covered(let version): leading.acks.cover(version)
             case .notify(let job): order(job, in: leading)
+            case .presenceChanged(let user): leading.board.changed(user)
+            case .typing(let items): ports.send(typing: items)
             }
         }
     }
@@ -206,6 +216,8 @@ extension ShardActor {
         case .expireMessages:
             leading.expiry.done()
             return []
+        case .privacy(let command): return leading.privacy.refused(command, refusal)
+        case .memberFlags(let updates): return leading.flags.refused(updates, refusal)
         }
     }
 }

@@ -114,6 +114,8 @@ extension ShardActor {
             case .messagesExpired(let changes):
                 leading.expiry.done()
                 for change in changes { fanOut(change, in: leading) }
+            case .privacy(let outcome): handle(outcome, in: leading)
+            case .memberFlags(let updates): perform(leading.flags.applied(updates), in: leading)
             }
         }
     }
@@ -186,6 +188,7 @@ extension ShardActor {
                 leading.push.note(
                     row.pushes.map { PushKey(user: row.user, conversation: $0) }, now: clock.tick())
             }
+            leading.privacy.owe(row.flagsDue)
             guard let actor = leading.users[row.user] else { continue }
             let pushes = actor.assumeIsolated { $0.committed(row) }
             perform(pushes.merged, in: leading)

@@ -32,6 +32,7 @@ extension ShardActor {
             before = item
             live += pushes(expanded, in: leading)
             leading.inbox.merge(expanded, now: now)
+            leading.privacy.met(expanded, reader(leading.group))
         }
         push(&live)
     }
@@ -117,6 +118,7 @@ extension ShardActor {
             for actor in leading.users.values {
                 perform(actor.assumeIsolated { $0.lost(node, now: now) }, in: leading)
             }
+            leading.board.lost(node)
         }
     }
 
@@ -160,6 +162,7 @@ extension ShardActor {
     }
 
     private func flushBatches(_ leading: LeadingPartition, phase: UInt64, now: Tick) {
+        tellPrivacy(leading, now: now)
         if !leading.withReceipts.isEmpty { proposeReceipts(leading) }
         takePushes(leading, now: moment())
         if let rows = leading.inbox.takeBatch(now: now) { propose(.inboxBatch(rows), in: leading) }
@@ -194,6 +197,7 @@ extension ShardActor {
         if let expiry = leading.expiry.take(now: moment.wall, reader: reader(leading.group)) {
             propose(expiry, in: leading)
         }
+        perform(leading.privacy.tick(now: now), in: leading)
         for (user, actor) in leading.users {
             perform(actor.assumeIsolated { $0.expire(now: moment) }, in: leading)
             if actor.assumeIsolated({ $0.isIdle }) { leading.users[user] = nil }

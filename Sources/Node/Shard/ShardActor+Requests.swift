@@ -62,8 +62,12 @@ extension ShardActor {
         case .account(let request) where request.isChange:
             change(request, origin: origin, in: leading)
         case .setDisappearing(let request): setDisappearing(request, origin: origin, in: leading)
+        case .watchPresence(let watches): watch(watches, origin: origin, in: leading)
+        case .memberFlags(let updates): take(updates, origin: origin, in: leading)
+        case .typing(let request): typing(request, origin: origin, in: leading)
+        case .privacy(let request) where request.isChange: privacy(request, origin: origin, in: leading)
         case .history, .catchUp, .messageInfo, .conversations, .openSession, .usersExist, .presence, .devices,
-            .groupQuery, .mayAdd, .account:
+            .groupQuery, .mayAdd, .account, .privacy, .presenceOf, .subscribePresence:
             confirmThenServe(operation, group: group, origin: origin)
         }
     }
@@ -135,7 +139,7 @@ extension ShardActor {
         ports.answer(origin, .result(.unknownSessions(unknown)))
     }
 
-    private func presence(of user: UserID, in leading: LeadingPartition) -> PresenceState {
+    func presence(of user: UserID, in leading: LeadingPartition) -> PresenceState {
         let seen = leading.acks.lastSeen(user) ?? reader(leading.group).lastSeen(user)
         guard let actor = leading.users[user] else {
             return PresenceState(user: user, online: false, lastSeen: seen)
@@ -208,7 +212,13 @@ extension ShardActor {
         case .conversations(let query):
             reply(.conversations(reader.conversations(query, pending: leading.inbox.rows(of: query.user))))
         case .openSession(let request): open(request, origin: read.origin, in: leading)
-        case .presence(_, let users): reply(.presence(users.map { presence(of: $0, in: leading) }))
+        case .presenceOf(let queries, let viewer):
+            reply(
+                .presence(
+                    queries.map { query in
+                        reader.shown(presence(of: query.user, in: leading), to: viewer, query.sight)
+                    }))
+        case .privacy(let request): privacy(request, origin: read.origin, in: leading)
         case .devices(let user):
             let known = reader.user(user)?.devices.map(\.id) ?? []
             let connected = leading.users[user]?.assumeIsolated { $0.devices(known: known) }

@@ -125,6 +125,8 @@ actor ShardActor {
         case .fanoutAcks(let acks): receive(acks: acks)
         case .memberQueries(let queries, let node): answer(queries, to: node)
         case .memberSnapshots(let snapshots): receive(snapshots)
+        case .typing(let items): receive(typing: items)
+        case .flagsDelivered(let group, let updates): flagsDelivered(updates, group: group)
         case .metadata(let metadata): adopt(metadata)
         case .suspicion(let node, let isSuspect): raft.suspect(node: node, isSuspect)
         case .leaderChanged(let group): leaderChanged(of: group)

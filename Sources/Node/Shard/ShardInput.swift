@@ -16,6 +16,9 @@ enum ShardInput: Sendable {
     case fanoutAcks([FanoutAck])
     case memberQueries([MemberQuery], from: NodeID)
     case memberSnapshots([MemberSnapshot])
+    case typing([TypingItem])
+    /// Conversations have committed what a partition led here has sent them.
+    case flagsDelivered(GroupID, [MemberFlagsUpdate])
     /// The committed metadata changed.
     case metadata(ClusterMetadata)
     /// Gossip's opinion of a node.

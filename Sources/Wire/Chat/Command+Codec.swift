@@ -37,6 +37,8 @@ extension Command {
         case account = 90
         case setDisappearing = 42
         case pushed = 120
+        case privacy = 80
+        case memberFlags = 81
     }
 
     private func write(into writer: inout ByteWriter) {
@@ -97,6 +99,12 @@ extension Command {
         case .pushed(let marks):
             writer.u8(Kind.pushed.rawValue)
             writer.list(marks) { $1.write(into: &$0) }
+        case .privacy(let command):
+            writer.u8(Kind.privacy.rawValue)
+            command.write(into: &writer)
+        case .memberFlags(let updates):
+            writer.u8(Kind.memberFlags.rawValue)
+            writer.list(updates) { $1.write(into: &$0) }
         }
     }
 
@@ -140,6 +148,10 @@ extension Command {
         case .pushed:
             self = .pushed(
                 try reader.list { (reader) throws(DecodingFailure) in try PushedMark(from: &reader) })
+        case .privacy: self = .privacy(try PrivacyCommand(from: &reader))
+        case .memberFlags:
+            self = .memberFlags(
+                try reader.list { (reader) throws(DecodingFailure) in try MemberFlagsUpdate(from: &reader) })
         }
     }
 }

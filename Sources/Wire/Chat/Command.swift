@@ -24,6 +24,9 @@ package enum Command: Hashable, Sendable {
     case account(AccountCommand)
     /// What the push outbox has done.
     case pushed([PushedMark])
+    case privacy(PrivacyCommand)
+    /// On the conversation's partition again.
+    case memberFlags([MemberFlagsUpdate])
 }
 
 /// A send as its leader proposes it.

@@ -7,6 +7,7 @@ import Vocabulary
 package enum CursorText {
     package enum Kind: UInt8, Sendable {
         case sync = 0xA1, history = 0xA2, conversations = 0xA3, members = 0xB1
+        case blocks = 0xA4
     }
 
     package static let badCursor = Refusal(
@@ -37,7 +38,21 @@ package enum CursorText {
     package static func text(member user: UserID) -> String { seal(.members) { $0.text(user) } }
 
     package static func member(_ text: String) throws(Refusal) -> UserID {
-        try open(text, .members) { reader throws(DecodingFailure) in try reader.textIdentity() }
+        try user(text, .members)
+    }
+
+    /// Pages of blocks go on after a user.
+    package static func text(blocks after: UserID) -> String { seal(.blocks) { $0.text(after) } }
+
+    package static func blocks(_ text: String) throws(Refusal) -> UserID {
+        try user(text, .blocks)
+    }
+
+    private static func user(_ text: String, _ kind: Kind) throws(Refusal) -> UserID {
+        let user = try open(text, kind) { reader throws(DecodingFailure) in try reader.text(max: 64) }
+        // The sum is no secret: what comes back is checked like everything a client says.
+        guard let user = UserID(user) else { throw badCursor }
+        return user
     }
 
     private static func seal(_ kind: Kind, _ write: (inout ByteWriter) -> Void) -> String {

@@ -13,7 +13,9 @@ package struct PushedEvent: Sendable {
         case .status(let status): frame = ServerFrame.status(status)
         case .update(let update): frame = ServerFrame.update(update)
         case .settings(let row): frame = ServerFrame.conversation(row)
-        case .advanced, .version, .close: frame = []
+        case .advanced, .version, .close, .privacyChanged, .presence: frame = []
+        case .typing(let event):
+            frame = ServerFrame.typing(event.conversation, user: event.user, isTyping: event.isTyping)
         }
     }
 }

@@ -80,6 +80,13 @@ extension ByteWriter {
         case .settings(let row):
             u8(90)
             inboxRow(row)
+        case .presence(let state):
+            u8(80)
+            presenceState(state)
+        case .typing(let request):
+            u8(81)
+            request.write(into: &self)
+        case .privacyChanged: u8(82)
         }
     }
 }
@@ -142,6 +149,9 @@ extension ByteReader {
             event = .close(code: code, reason: try text())
         case 40: event = .update(try updateEvent())
         case 90: event = .settings(try inboxRow())
+        case 80: event = .presence(try presenceState())
+        case 81: event = .typing(try TypingRequest(from: &self))
+        case 82: event = .privacyChanged
         case let tag: throw .unknown(field: "session push", value: UInt64(tag))
         }
         return SessionPush(addressees: addressees, event: event)

@@ -117,6 +117,10 @@ package struct SessionPush: Hashable, Sendable {
         case update(UpdateEvent)
         /// The user's settings of a conversation are these now.
         case settings(InboxRow)
+        case presence(PresenceState)
+        case typing(TypingRequest)
+        /// The user's own settings or blocks changed: what it may see of others is asked again.
+        case privacyChanged
     }
     package var addressees: [Addressee]
     package var event: Event

@@ -40,6 +40,7 @@ extension ByteWriter {
         bool(value.status == .read)
         timestamp(value.timestamp)
         counter(value.rev)
+        bool(value.isPrivate)
     }
 }
 
@@ -81,7 +82,7 @@ extension ByteReader {
         StatusEvent(
             conversation: try identity(), messageID: try identity(), seq: try counter(),
             user: try textIdentity(), status: try bool() ? .read : .delivered, timestamp: try timestamp(),
-            rev: try counter())
+            rev: try counter(), isPrivate: try bool())
     }
 }
 

@@ -78,10 +78,12 @@ package struct StatusEvent: Hashable, Sendable {
     package var timestamp: Timestamp
     /// The conversation's rev that this change has.
     package var rev: Rev
+    /// For the member's own devices only.
+    package var isPrivate: Bool
 
     package init(
         conversation: ConversationID, messageID: MessageID, seq: Seq, user: UserID, status: ReceiptStatus,
-        timestamp: Timestamp, rev: Rev
+        timestamp: Timestamp, rev: Rev, isPrivate: Bool = false
     ) {
         self.conversation = conversation
         self.messageID = messageID
@@ -90,5 +92,6 @@ package struct StatusEvent: Hashable, Sendable {
         self.status = status
         self.timestamp = timestamp
         self.rev = rev
+        self.isPrivate = isPrivate
     }
 }

@@ -66,6 +66,25 @@ extension ByteWriter {
         case .setDisappearing(let request):
             u8(42)
             disappearingRequest(request)
+        case .privacy(let request):
+            u8(80)
+            request.write(into: &self)
+        case .presenceOf(let queries, let viewer):
+            u8(81)
+            list(queries) { $1.write(into: &$0) }
+            text(viewer)
+        case .subscribePresence(let subscription):
+            u8(82)
+            subscription.write(into: &self)
+        case .watchPresence(let watches):
+            u8(83)
+            list(watches) { $1.write(into: &$0) }
+        case .memberFlags(let updates):
+            u8(84)
+            list(updates) { $1.write(into: &$0) }
+        case .typing(let request):
+            u8(85)
+            request.write(into: &self)
         }
     }
 
@@ -120,6 +139,9 @@ extension ByteWriter {
                 writer.text(device.device)
                 writer.optional(device.node) { $0.identity($1) }
             }
+        case .privacy(let answer):
+            u8(80)
+            answer.write(into: &self)
         case .refused(let refusal):
             u8(11)
             self.refusal(refusal)
@@ -186,6 +208,17 @@ extension ByteReader {
         case 61: return .mayAdd(actor: try textIdentity(), users: try userIDs())
         case 90: return .account(try accountRequest())
         case 42: return .setDisappearing(try disappearingRequest())
+        case 80: return .privacy(try PrivacyRequest(from: &self))
+        case 81:
+            return .presenceOf(
+                try list { r throws(DecodingFailure) in try PresenceQuery(from: &r) },
+                viewer: try textIdentity())
+        case 82: return .subscribePresence(try PresenceSubscription(from: &self))
+        case 83:
+            return .watchPresence(try list { r throws(DecodingFailure) in try PresenceWatch(from: &r) })
+        case 84:
+            return .memberFlags(try list { r throws(DecodingFailure) in try MemberFlagsUpdate(from: &r) })
+        case 85: return .typing(try TypingRequest(from: &self))
         case let tag: throw .unknown(field: "operation", value: UInt64(tag))
         }
     }
@@ -239,6 +272,7 @@ extension ByteReader {
         case 60: return .groupAnswer(try groupAnswer())
         case 61: return .mayAdd(try list { r throws(DecodingFailure) in try r.memberResult() })
         case 90: return .account(try accountResult())
+        case 80: return .privacy(try PrivacyAnswer(from: &self))
         case let tag: throw .unknown(field: "operation result", value: UInt64(tag))
         }
     }

@@ -25,6 +25,7 @@ package enum Operation: Hashable, Sendable {
     /// Moves devices' positions; merged and committed lazily, answered at once.
     case deviceAcks([DeviceAck])
     case conversations(ConversationsQuery)
+    /// A client asks about users of any partitions; the router asks each leader `presenceOf`.
     case presence(viewer: UserID, users: [UserID])
     /// The user's devices, and where each is connected.
     case devices(UserID)
@@ -35,6 +36,16 @@ package enum Operation: Hashable, Sendable {
     case mayAdd(actor: UserID, users: [UserID])
     /// Devices, keys, conversation settings: what belongs to one user.
     case account(AccountRequest)
+    case privacy(PrivacyRequest)
+    case presenceOf([PresenceQuery], viewer: UserID)
+    /// The node that holds the session keeps it up by `watchPresence`.
+    case subscribePresence(PresenceSubscription)
+    /// Users of one partition; each new watch is answered by a push.
+    case watchPresence([PresenceWatch])
+    /// On the conversation's partition, all of one: answered when committed.
+    case memberFlags([MemberFlagsUpdate])
+    /// On the conversation's partition.
+    case typing(TypingRequest)
 }
 
 /// The answer to an operation.
@@ -50,6 +61,7 @@ package enum OperationResult: Hashable, Sendable {
     case conversations(ConversationsPage)
     case presence([PresenceState])
     case devices([DeviceLocation])
+    case privacy(PrivacyAnswer)
     case refused(Refusal)
     case messageChanged(UpdateEvent)
     case messageInfo(MessageInfo)

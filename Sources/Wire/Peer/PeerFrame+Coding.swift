@@ -61,6 +61,9 @@ extension PeerFrame {
         case .memberSnapshots(let snapshots):
             body.u8(61)
             body.list(snapshots) { $0.memberSnapshot($1) }
+        case .typing(let items):
+            body.u8(80)
+            body.list(items) { $1.write(into: &$0) }
         }
     }
 
@@ -127,6 +130,7 @@ extension ByteReader {
         case 32: return .push(try list { r throws(DecodingFailure) in try r.sessionPush() })
         case 60: return .memberQueries(try list { r throws(DecodingFailure) in try r.memberQuery() })
         case 61: return .memberSnapshots(try list { r throws(DecodingFailure) in try r.memberSnapshot() })
+        case 80: return .typing(try list { r throws(DecodingFailure) in try TypingItem(from: &r) })
         default: throw .unknown(field: "peer frame", value: UInt64(kind))
         }
     }

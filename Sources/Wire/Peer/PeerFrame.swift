@@ -28,6 +28,7 @@ package enum PeerFrame: Hashable, Sendable {
     case push([SessionPush])
     case memberQueries([MemberQuery])
     case memberSnapshots([MemberSnapshot])
+    case typing([TypingItem])
 }
 
 package struct LedGroup: Hashable, Sendable {
