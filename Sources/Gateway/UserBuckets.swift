@@ -3,22 +3,59 @@ import Synchronization
 import Vocabulary
 import Wire
 
-/// The rate limits that all connections and requests of one user on this node share.
+/// The rate limits that all connections and requests of one user, device or group on this node share. Sends,
+/// edits and reactions count as sends. Each node counts for itself.
 final class UserBuckets: Sendable {
     private struct Buckets: Sendable {
         var sends: TokenBucket
         var others: TokenBucket
     }
+
+    private struct Device: Hashable, Sendable {
+        var user: UserID
+        var device: DeviceID
+    }
+
     private let limits: Limits
     private let users = Mutex(Generations<UserID, Buckets>(limit: 100_000))
+    private let devices = Mutex(Generations<Device, TokenBucket>(limit: 100_000))
+    private let groups = Mutex(Generations<ConversationID, TokenBucket>(limit: 100_000))
 
     init(limits: Limits) { self.limits = limits }
 
     /// Takes a token for a send; the refusal when there is none.
-    func refusalOfSend(_ user: UserID, now: Tick) -> Refusal? {
-        take(user, now: now, perSecond: limits.sendRatePerSecond) { [limits] in
+    ///
+    /// - Parameter device: where the request names one and no connection keeps a bucket for it.
+    func refusalOfSend(
+        _ user: UserID, device: DeviceID? = nil, group: ConversationID? = nil, now: Tick
+    ) -> Refusal? {
+        if let device, let refusal = refusalOfSend(of: Device(user: user, device: device), now: now) {
+            return refusal
+        }
+        let refusal = take(user, now: now, perSecond: limits.sendRatePerSecond) { [limits] in
             $0.sends.take(burst: limits.sendBurst, perSecond: limits.sendRatePerSecond, now: now)
         }
+        return refusal ?? group.flatMap { refusalOfSend(to: $0, now: now) }
+    }
+
+    private func refusalOfSend(of device: Device, now: Tick) -> Refusal? {
+        let (burst, rate) = (limits.sendBurst, limits.sendRatePerSecond)
+        let retryAfter = devices.withLock { devices in
+            var bucket = devices[device] ?? TokenBucket(burst: burst, now: now)
+            defer { devices[device] = bucket }
+            return bucket.take(burst: burst, perSecond: rate, now: now)
+        }
+        return retryAfter.map { ClientSession.rateLimited(retryAfter: $0, perSecond: rate) }
+    }
+
+    private func refusalOfSend(to group: ConversationID, now: Tick) -> Refusal? {
+        let (burst, rate) = (limits.groupSendBurst, limits.groupSendRatePerSecond)
+        let retryAfter = groups.withLock { groups in
+            var bucket = groups[group] ?? TokenBucket(burst: burst, now: now)
+            defer { groups[group] = bucket }
+            return bucket.take(burst: burst, perSecond: rate, now: now)
+        }
+        return retryAfter.map { ClientSession.rateLimited(retryAfter: $0, perSecond: rate) }
     }
 
     /// Takes a token for any other request.
@@ -41,5 +78,12 @@ final class UserBuckets: Sendable {
             return bucket(&buckets)
         }
         return retryAfter.map { ClientSession.rateLimited(retryAfter: $0, perSecond: perSecond) }
+    }
+}
+
+extension Recipient {
+    /// The group, when it is one.
+    var group: ConversationID? {
+        if case .group(let group) = self { group } else { nil }
     }
 }

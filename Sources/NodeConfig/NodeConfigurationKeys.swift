@@ -61,6 +61,8 @@ enum NodeConfigurationKeys {
         LimitKey(key: "history_page_default", range: 1...1_000) { $0.historyPageDefault = $1 },
         LimitKey(key: "presence_query_max", range: 1...10_000) { $0.presenceQueryMax = $1 },
         LimitKey(key: "presence_subscriptions_max", range: 1...10_000) { $0.presenceSubscriptionsMax = $1 },
+        LimitKey(key: "presence_watchers_max", range: 1...1_000_000) { $0.presenceWatchersMax = $1 },
+        LimitKey(key: "blocks_max", range: 1...1_000_000) { $0.blocksMax = $1 },
         LimitKey(key: "mentions_max", range: 0...65_536) { $0.mentionsMax = $1 },
         LimitKey(key: "reaction_bytes_max", range: 1...256) { $0.reactionBytesMax = $1 },
         LimitKey(key: "sends_in_flight_max", range: 1...4_096) { $0.sendsInFlightMax = $1 },

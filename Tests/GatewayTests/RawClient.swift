@@ -55,11 +55,17 @@ struct RawClient {
     mutating func request(
         _ method: String, _ path: String, token: String? = nil, headers: String = "", body: String = ""
     ) async throws -> Answer {
+        try await request(method, path, token: token, headers: headers, bytes: Array(body.utf8))
+    }
+
+    mutating func request(
+        _ method: String, _ path: String, token: String?, headers: String = "", bytes body: [UInt8]
+    ) async throws -> Answer {
         let authorization = token.map { "authorization: Bearer \($0)\r\n" } ?? ""
         try await write(
             Array(
-                "\(method) \(path) HTTP/1.1\r\nhost: x\r\n\(authorization)\(headers)content-length: \(body.utf8.count)\r\n\r\n\(body)"
-                    .utf8))
+                "\(method) \(path) HTTP/1.1\r\nhost: x\r\n\(authorization)\(headers)content-length: \(body.count)\r\n\r\n"
+                    .utf8) + body)
         return try await answer()
     }
 
@@ -94,7 +100,10 @@ struct RawClient {
 
     /// Writes a masked frame.
     func send(_ text: String, first: UInt8 = 0x81) async throws {
-        let payload = Array(text.utf8)
+        try await send(bytes: Array(text.utf8), first: first)
+    }
+
+    func send(bytes payload: [UInt8], first: UInt8 = 0x81) async throws {
         var frame = [first]
         if payload.count < 126 {
             frame.append(0x80 | UInt8(payload.count))
@@ -135,6 +144,14 @@ struct RawClient {
     mutating func frame(of type: String) async throws -> String? {
         while let frame = try await frame() {
             if frame.text.hasPrefix("{\"type\":\"\(type)\"") { return frame.text }
+        }
+        return nil
+    }
+
+    /// Frames until one with this in it.
+    mutating func frame(containing text: String) async throws -> String? {
+        while let frame = try await frame() {
+            if frame.text.contains(text) { return frame.text }
         }
         return nil
     }

@@ -45,6 +45,9 @@ extension Operation {
         switch self {
         case .send, .receipt, .history, .catchUp, .group, .changeMessage, .setDisappearing, .messageInfo,
             .groupQuery:
+        case .send, .receipt, .history, .catchUp, .group, .changeMessage, .messageInfo, .groupQuery,
+            .memberFlags,
+            .typing:
             true
         default: false
         }
@@ -55,6 +58,8 @@ extension Operation {
         switch self {
         case .history, .catchUp, .messageInfo, .groupQuery: true
         case .account(let request): !request.isChange
+        case .privacy(let request): !request.isChange
+        case .presenceOf: true
         case .conversations, .openSession, .usersExist, .presence, .devices, .mayAdd: true
         case .receipt(let request): if case .message = request.target { true } else { false }
         default: false

@@ -19,6 +19,8 @@ enum Completion {
     case session(UInt64, OperationToken)
     case refresh
     case nobody
+    /// A led partition's copies of flags.
+    case flags([MemberFlagsUpdate], GroupID)
     case call(connection: UInt64, UInt64)
 }
 
@@ -167,6 +169,8 @@ extension ChatShell {
                 step(key.number) { $0.renew(out: &$1) }
             }
         case .nobody: break
+        case .flags(let updates, let group):
+            if result == .ok { perform(led[group]?.users.delivered(updates) ?? [], group) }
         case .call(let connection, let ticket): toDevices.append((connection, .answer(ticket, result)))
         }
     }

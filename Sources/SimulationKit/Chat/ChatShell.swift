@@ -61,6 +61,7 @@ final class ChatShell {
     func startLeading(_ group: GroupID, term: Term) {
         led[group] = LedPartition(term: term, partitionCount: partitionCount, limits: limits)
         led[group]?.conversations.started(host.reader(of: group))
+        led[group]?.users.started(host.reader(of: group))
         withFanout.insert(group)
     }
 
@@ -138,7 +139,7 @@ final class ChatShell {
         }
     }
 
-    private func perform(_ directives: [ChatDirective], _ group: GroupID) {
+    func perform(_ directives: [ChatDirective], _ group: GroupID) {
         for directive in directives {
             switch directive {
             case .propose(let command): propose(command, group)
@@ -158,6 +159,13 @@ final class ChatShell {
                     post(.memberQueries([query]), to: leader)
                 }
             case .seen, .covered, .notify: preconditionFailure("a partition merges \(directive) itself")
+            case .typing(let items):
+                for item in items {
+                    guard let leader = host.leaders.leader(of: GroupID(item.partition)) else { continue }
+                    post(.typing([item]), to: leader)
+                }
+            case .seen, .covered, .presenceChanged:
+                preconditionFailure("a partition merges \(directive) itself")
             }
         }
     }
@@ -187,6 +195,13 @@ final class ChatShell {
             perform(led[group]?.users.applied(outcome, now: now, reader: reader) ?? [], group)
         }
         withFanout.insert(group)
+        sendCopies(of: group)
+    }
+
+    /// Members' flags for their conversations, wherever those are.
+    private func sendCopies(of group: GroupID) {
+        let copies = led[group]?.users.takeCopies(now: now.tick, reader: host.reader(of: group)) ?? []
+        for copy in copies { perform(.memberFlags([copy]), .flags([copy], group)) }
     }
 
     // MARK: Frames
@@ -217,6 +232,11 @@ final class ChatShell {
                 perform(directives ?? [], group)
             }
         case .push(let pushes): deliver(pushes)
+        case .typing(let items):
+            for item in items {
+                let group = GroupID(item.partition)
+                perform(led[group]?.users.received(item, reader: host.reader(of: group)) ?? [], group)
+            }
         default: break
         }
     }
@@ -282,7 +302,8 @@ final class ChatShell {
                 guard let due = led[group]?.conversations.tick(now: now, reader: reader) else { continue }
                 perform(due.directives, group)
                 send(due.resends)
-                perform(led[group]?.users.tick(now: now) ?? [], group)
+                perform(led[group]?.users.tick(now: now, reader: reader) ?? [], group)
+                sendCopies(of: group)
             }
         }
         tickServing()
