@@ -11,6 +11,8 @@ extension RestRoutes {
             let user = try context.user("id")
             let states = try await presence(of: [user], viewer: try await context.actor(request), context)
             guard let state = states.first else { throw Refusal(.notFound, "no such user") }
+            // Whoever is seen exists; who is hidden is told from who is not there by asking.
+            if !state.online, state.lastSeen == nil { try await mustExist(user, context) }
             return Self.json(.ok, RestAnswer.presence(state))
         }
         router.post("/v1/presence") { _, context in
@@ -19,6 +21,13 @@ extension RestRoutes {
             let viewer = try await context.actor(try fields.optionalUser(.senderID))
             return Self.json(.ok, RestAnswer.presence(try await presence(of: users, viewer: viewer, context)))
         }
+    }
+
+    private func mustExist(_ user: UserID, _ context: RestContext) async throws(Refusal) {
+        guard case .usersExist(let flags) = try await context.cluster.perform(.usersExist([user])) else {
+            throw RestCluster.wrongKind
+        }
+        if flags != [true] { throw Refusal(.notFound, "no such user") }
     }
 
     /// A backend makes a user; everyone else exists by having come this far.

@@ -69,6 +69,26 @@ struct BlockTests {
         }
     }
 
+    @Test func editsAndReactionsStopAtABlockToo() {
+        let cluster = TestCluster()
+        guard case .sent(let sent)? = cluster.send(ann, to: .user(bob), "1") else {
+            Issue.record("not sent")
+            return
+        }
+        func change(_ user: UserID, _ change: MessageChangeRequest.Change) -> RefusalCode? {
+            code(
+                cluster.call(
+                    .changeMessage(
+                        MessageChangeRequest(message: sent.messageID, actor: user, change: change))))
+        }
+        _ = block(cluster, bob, ann)
+        #expect(change(ann, .edit("other")) == .blocked)
+        #expect(change(ann, .react("👍")) == .blocked)
+        #expect(change(bob, .unreact) == .blocked)
+        #expect(change(ann, .deleteForMe) == nil)
+        #expect(change(ann, .deleteForEveryone) == nil)
+    }
+
     @Test func groupsAreNotBlocked() {
         let cluster = TestCluster()
         _ = cluster.call(

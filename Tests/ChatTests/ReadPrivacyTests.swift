@@ -31,6 +31,16 @@ struct ReadPrivacyTests {
         cluster.advance(1_000)
     }
 
+    /// What ann is told of her first message.
+    private func info() -> MessageInfo.Member? {
+        guard
+            let record = cluster.store(of: annBob).reader.conversation(annBob),
+            case .messageInfo(let info)? = cluster.call(
+                .messageInfo(InfoQuery(message: record.messageID(Seq(1)), user: ann)))
+        else { return nil }
+        return info.members.first
+    }
+
     @Test(arguments: [ann, bob]) func whoeverOfBothHasThemOffNeitherSees(hiding: UserID) {
         _ = cluster.send(ann, to: .user(bob), "1", device: phone)
         receipts(hiding, false)
@@ -40,6 +50,7 @@ struct ReadPrivacyTests {
         #expect(annPhone.known(.delivered, of: bob, in: annBob) == Seq(1))
         #expect(bobLaptop.known(.read, of: bob, in: annBob) == Seq(1))
         #expect(cluster.rows(of: bob).first?.unread == 0)
+        #expect(info()?.readAt == nil && info()?.deliveredAt != nil)
         // Turning them on does not tell of before.
         receipts(hiding, true)
         let later = TestDevice(cluster, ann, laptop)

@@ -80,8 +80,9 @@ final class FakeDispatcher: Dispatcher {
         case .privacy(.settings), .privacy(.change), .privacy(.block):
             return .privacy(.settings(UserSettings()))
         case .privacy(.blocks): return .privacy(.blocks(BlocksPage(blocks: [], hasMore: false)))
-        case .receipt, .ensureUser, .closeSession, .deviceAcks, .subscribePresence, .typing: return .ok
-        case .catchUp, .usersExist, .refreshSessions, .devices, .groupQuery, .mayAdd, .privacy, .presenceOf,
+        case .subscribePresence, .typing: return .ok
+        case .usersExist(let users): return .usersExist(users.map { $0.text != "nobody" })
+        case .catchUp, .refreshSessions, .devices, .groupQuery, .mayAdd, .privacy, .presenceOf,
             .watchPresence, .memberFlags:
             return .refused(Refusal(.notFound, "none"))
         }

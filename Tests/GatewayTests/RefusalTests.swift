@@ -190,6 +190,24 @@ import Wire
         }
     }
 
+    @Test func aHiddenUserIsOfflineAndAnUnknownOne404() async throws {
+        try await GatewayRig.run { rig in
+            rig.dispatcher.state.withLockedValue { state in
+                state.answers = { operation in
+                    guard case .presence(_, let users) = operation else { return nil }
+                    return .presence(users.map { PresenceState(user: $0, online: false, lastSeen: nil) })
+                }
+            }
+            let token = try await rig.token()
+            try await RawClient.connect(rig.port) { client in
+                let hidden = try await client.request("GET", "/v1/users/bob/presence", token: token)
+                #expect(hidden.status == 200 && hidden.body == #"{"user_id":"bob","status":"offline"}"#)
+                let unknown = try await client.request("GET", "/v1/users/nobody/presence", token: token)
+                #expect(unknown.status == 404 && unknown.body.contains(#""code":"not_found""#))
+            }
+        }
+    }
+
     @Test func settingsAndBlocksReachTheCluster() async throws {
         try await GatewayRig.run { rig in
             let token = try await rig.token()

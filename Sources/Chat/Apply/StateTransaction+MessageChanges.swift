@@ -53,6 +53,7 @@ extension StateTransaction {
         switch command.request.change {
         case .edit:
             if !isOwn { return .notOwnMessage }
+            if place.record.isBlocked { return .blocked }
             if place.isDeleted { return .messageGone }
             if place.message.type != .text { return .onlyTextIsEdited }
             return place.isOlder(than: command.editWindowMilliseconds, at: command.at)
@@ -63,7 +64,9 @@ extension StateTransaction {
             if !isOwn { return .notOwnMessage }
             return place.isOlder(than: command.deleteWindowMilliseconds, at: command.at)
                 ? .windowOver("delete", milliseconds: command.deleteWindowMilliseconds) : nil
-        case .react, .unreact: return place.isDeleted ? .messageGone : nil
+        case .react, .unreact:
+            if place.record.isBlocked { return .blocked }
+            return place.isDeleted ? .messageGone : nil
         case .deleteForMe: return nil
         }
     }

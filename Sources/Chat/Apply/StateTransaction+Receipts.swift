@@ -36,15 +36,16 @@ extension StateTransaction {
         return outcome
     }
 
-    /// Times as run lengths: each stands for every seq above the earlier one, so message info is a look-up.
+    /// Times as run lengths: each stands for every seq above the earlier one, so message info is a look-up. What
+    /// others may not see leaves no time.
     private mutating func noteTimes(
         of member: ConversationMember, since before: ConversationMember, in id: ConversationID
     ) {
-        if member.delivered > before.delivered {
+        if member.delivered > before.delivered, !member.isDeliveredPrivate {
             let key = Tables.receiptTime(id, member.user, .delivered, member.delivered)
             set(key, Tables.value(of: member.deliveredAt))
         }
-        if member.read > before.read {
+        if member.read > before.read, !member.isReadPrivate {
             set(Tables.receiptTime(id, member.user, .read, member.read), Tables.value(of: member.readAt))
         }
     }

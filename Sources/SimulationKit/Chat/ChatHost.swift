@@ -44,10 +44,7 @@ extension Operation {
     var isOfConversation: Bool {
         switch self {
         case .send, .receipt, .history, .catchUp, .group, .changeMessage, .setDisappearing, .messageInfo,
-            .groupQuery:
-        case .send, .receipt, .history, .catchUp, .group, .changeMessage, .messageInfo, .groupQuery,
-            .memberFlags,
-            .typing:
+            .groupQuery, .memberFlags, .typing:
             true
         default: false
         }
