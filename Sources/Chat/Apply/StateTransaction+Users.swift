@@ -58,7 +58,7 @@ extension StateTransaction {
         row.merge(update.row)
         row.version = before?.version ?? .zero
         guard row != before else { return nil }
-        return (store(row, over: before, of: update.user), before == nil)
+        return store(row, over: before, of: update.user)
     }
 
     /// Writes a changed row under the user's next inbox version.

@@ -16,7 +16,9 @@ extension ShardActor {
     }
 
     /// Whether the user's quiet hours are on.
-    private func isQuiet(_ user: UserID, at time: Timestamp, in leading: LeadingPartition) -> Bool { false }
+    private func isQuiet(_ user: UserID, at time: Timestamp, in leading: LeadingPartition) -> Bool {
+        reader(leading.group).settings(of: user).quietHours?.isOn(at: time) ?? false
+    }
 
     func order(_ job: PushJob, in leading: LeadingPartition) {
         let group = leading.group

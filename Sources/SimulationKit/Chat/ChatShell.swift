@@ -158,13 +158,12 @@ final class ChatShell {
                 if let leader = host.leaders.leader(of: GroupID(partition)) {
                     post(.memberQueries([query]), to: leader)
                 }
-            case .seen, .covered, .notify: preconditionFailure("a partition merges \(directive) itself")
             case .typing(let items):
                 for item in items {
                     guard let leader = host.leaders.leader(of: GroupID(item.partition)) else { continue }
                     post(.typing([item]), to: leader)
                 }
-            case .seen, .covered, .presenceChanged:
+            case .seen, .covered, .notify, .presenceChanged:
                 preconditionFailure("a partition merges \(directive) itself")
             }
         }

@@ -19,6 +19,12 @@ package struct QuietHours: Hashable, Sendable {
         self.endMinute = endMinute
         self.timeZone = timeZone
     }
+
+    /// Whether a minute of the user's day is quiet: from the start on, up to but without the end.
+    package func contains(minute: Int) -> Bool {
+        startMinute <= endMinute
+            ? (startMinute..<endMinute).contains(minute) : minute >= startMinute || minute < endMinute
+    }
 }
 
 /// What a user chose; every field has a default, so a user without a record has settings too.
