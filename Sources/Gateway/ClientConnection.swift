@@ -230,9 +230,7 @@ actor ClientConnection {
             return dispatch(operation, token)
         }
         if !machine.identity.isServer {
-            if let refusal = services.buckets.refusalOfSend(
-                request.sender, group: request.recipient.group, now: GatewayClock.tick)
-            {
+            if let refusal = services.buckets.refusalOfSend(request.sender, now: GatewayClock.tick) {
                 return finished(token, .refused(refusal))
             }
             return dispatch(operation, token)

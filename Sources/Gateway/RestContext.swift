@@ -66,16 +66,12 @@ struct RestContext: RequestContext {
     }
 
     /// Takes a token of the user's bucket; backends have none.
-    ///
-    /// - Parameter group: where a message goes to one.
-    func admit(
-        _ user: UserID, isSend: Bool = false, group: ConversationID? = nil
-    ) throws(Refusal) {
+    func admit(_ user: UserID, isSend: Bool = false) throws(Refusal) {
         guard !caller.isServer else { return }
         let now = GatewayClock.tick
         let buckets = cluster.services.buckets
         if let refusal = isSend
-            ? buckets.refusalOfSend(user, device: caller.device, group: group, now: now)
+            ? buckets.refusalOfSend(user, device: caller.device, now: now)
             : buckets.refusalOfRequest(user, now: now)
         {
             throw refusal

@@ -19,7 +19,7 @@ extension RestRoutes {
         let body = try SendBody(fields, limits: limits)
         let ref = try fields.optionalString(.ref)
         let sender = try await context.actor(body.sender)
-        try context.admit(sender, isSend: true, group: body.recipient.group)
+        try context.admit(sender, isSend: true)
         let device = sender == context.caller.user ? context.caller.device : nil
         let operation = Operation.send(
             body.request(sender: sender, device: device, isUnlimited: context.caller.isServer))

@@ -3,8 +3,8 @@ import Synchronization
 import Vocabulary
 import Wire
 
-/// The rate limits that all connections and requests of one user, device or group on this node share. Sends,
-/// edits and reactions count as sends. Each node counts for itself.
+/// The rate limits that all connections and requests of one user or device on this node share. Sends, edits and
+/// reactions count as sends. Each node counts for itself; a group's limit is kept by its leader.
 final class UserBuckets: Sendable {
     private struct Buckets: Sendable {
         var sends: TokenBucket
@@ -19,23 +19,19 @@ final class UserBuckets: Sendable {
     private let limits: Limits
     private let users = Mutex(Generations<UserID, Buckets>(limit: 100_000))
     private let devices = Mutex(Generations<Device, TokenBucket>(limit: 100_000))
-    private let groups = Mutex(Generations<ConversationID, TokenBucket>(limit: 100_000))
 
     init(limits: Limits) { self.limits = limits }
 
     /// Takes a token for a send; the refusal when there is none.
     ///
     /// - Parameter device: where the request names one and no connection keeps a bucket for it.
-    func refusalOfSend(
-        _ user: UserID, device: DeviceID? = nil, group: ConversationID? = nil, now: Tick
-    ) -> Refusal? {
+    func refusalOfSend(_ user: UserID, device: DeviceID? = nil, now: Tick) -> Refusal? {
         if let device, let refusal = refusalOfSend(of: Device(user: user, device: device), now: now) {
             return refusal
         }
-        let refusal = take(user, now: now, perSecond: limits.sendRatePerSecond) { [limits] in
+        return take(user, now: now, perSecond: limits.sendRatePerSecond) { [limits] in
             $0.sends.take(burst: limits.sendBurst, perSecond: limits.sendRatePerSecond, now: now)
         }
-        return refusal ?? group.flatMap { refusalOfSend(to: $0, now: now) }
     }
 
     private func refusalOfSend(of device: Device, now: Tick) -> Refusal? {
@@ -43,16 +39,6 @@ final class UserBuckets: Sendable {
         let retryAfter = devices.withLock { devices in
             var bucket = devices[device] ?? TokenBucket(burst: burst, now: now)
             defer { devices[device] = bucket }
-            return bucket.take(burst: burst, perSecond: rate, now: now)
-        }
-        return retryAfter.map { ClientSession.rateLimited(retryAfter: $0, perSecond: rate) }
-    }
-
-    private func refusalOfSend(to group: ConversationID, now: Tick) -> Refusal? {
-        let (burst, rate) = (limits.groupSendBurst, limits.groupSendRatePerSecond)
-        let retryAfter = groups.withLock { groups in
-            var bucket = groups[group] ?? TokenBucket(burst: burst, now: now)
-            defer { groups[group] = bucket }
             return bucket.take(burst: burst, perSecond: rate, now: now)
         }
         return retryAfter.map { ClientSession.rateLimited(retryAfter: $0, perSecond: rate) }
@@ -78,12 +64,5 @@ final class UserBuckets: Sendable {
             return bucket(&buckets)
         }
         return retryAfter.map { ClientSession.rateLimited(retryAfter: $0, perSecond: perSecond) }
-    }
-}
-
-extension Recipient {
-    /// The group, when it is one.
-    var group: ConversationID? {
-        if case .group(let group) = self { group } else { nil }
     }
 }

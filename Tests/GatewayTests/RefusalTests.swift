@@ -131,15 +131,13 @@ import Wire
         }
     }
 
-    @Test func ratesArePerUserDeviceAndGroup() async throws {
+    @Test func ratesArePerUserAndDevice() async throws {
         var limits = Limits()
         limits.sendBurst = 3
         limits.sendRatePerSecond = 1
-        limits.groupSendBurst = 4
-        limits.groupSendRatePerSecond = 1
         let buckets = UserBuckets(limits: limits)
         let (ann, bob) = (UserID(unchecked: "ann"), UserID(unchecked: "bob"))
-        let (phone, group) = (DeviceID(unchecked: "phone"), ConversationID(high: 1, low: 1))
+        let phone = DeviceID(unchecked: "phone")
         let now = Tick(1_000)
         for _ in 1...3 { #expect(buckets.refusalOfSend(ann, device: phone, now: now) == nil) }
         let refused = buckets.refusalOfSend(ann, device: phone, now: now)
@@ -148,12 +146,6 @@ import Wire
         #expect(buckets.refusalOfSend(ann, device: DeviceID(unchecked: "laptop"), now: now) != nil)
         #expect(buckets.refusalOfSend(bob, now: now) == nil)
         #expect(buckets.refusalOfSend(ann, now: now + 1_000) == nil)
-        // A group has one for all.
-        for number in 1...4 {
-            #expect(
-                buckets.refusalOfSend(UserID(unchecked: "u\(number)"), group: group, now: now) == nil)
-        }
-        #expect(buckets.refusalOfSend(UserID(unchecked: "u5"), group: group, now: now) != nil)
         // Other requests have a bucket of their own.
         #expect(buckets.refusalOfRequest(ann, now: now) == nil)
     }
