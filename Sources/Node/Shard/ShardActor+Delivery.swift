@@ -32,7 +32,7 @@ extension ShardActor {
             before = item
             live += pushes(expanded, in: leading)
             leading.inbox.merge(expanded, now: now)
-            leading.privacy.met(expanded, reader(leading.group))
+            met(expanded, in: leading, now: now)
         }
         push(&live)
     }

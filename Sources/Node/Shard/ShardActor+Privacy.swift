@@ -68,6 +68,13 @@ extension ShardActor {
         sendCopies(leading, now: clock.tick())
     }
 
+    /// A new direct conversation learns at once that a user has receipts off: a flush later its first receipt
+    /// might be there before.
+    func met(_ item: FanoutItem, in leading: LeadingPartition, now: Tick) {
+        leading.privacy.met(item, reader(leading.group))
+        sendCopies(leading, now: now)
+    }
+
     /// Part of every flush of a partition.
     func tellPrivacy(_ leading: LeadingPartition, now: Tick) {
         if leading.board.isDue(now) {
