@@ -159,7 +159,8 @@ final class TestCluster {
             case .acknowledge(let ack): network.append(.ack(ack))
             case .askMembers(let query): network.append(.query(query))
             case .typing(let items): network += items.map { .typing($0) }
-            case .seen, .covered, .notify, .presenceChanged: Issue.record("a partition merges \(directive) itself")
+            case .seen, .covered, .notify, .presenceChanged:
+                Issue.record("a partition merges \(directive) itself")
             }
         }
     }
