@@ -1,4 +1,5 @@
 import Admin
+import Chat
 import Consensus
 import Foundation
 import Gateway
@@ -85,6 +86,7 @@ extension NodeAdmin {
         return [
             "wal_bytes": NodeView.Queue(depth: parts.log.queuedBytes, limit: limits.proposalBytesMax),
             "proposals": NodeView.Queue(depth: total(\.proposalsWaiting), limit: limits.proposalsMax),
+            "pushes": NodeView.Queue(depth: total(\.pushesWaiting), limit: PushMachine.waitingMax),
             "log_entries": NodeView.Queue(depth: total(\.logEntries), limit: 200_000 * reports.count),
             "peer_bytes": NodeView.Queue(
                 depth: parts.ports.transport.queuedBytes().values.max() ?? 0, limit: limits.peerQueueBytesMax

@@ -254,6 +254,13 @@ import Wire
         #expect(job.notifications(for: job.devices[0], of: messages).map(\.seq) == [Seq(3)])
     }
 
+    @Test func ofABlockedMemberNothingIsTold() {
+        var job = groupJob()
+        job.blocked = [bob]
+        let messages = [message(2, from: bob, "no"), message(3, from: cat, "yes")]
+        #expect(job.notifications(for: job.devices[0], of: messages).map(\.seq) == [Seq(3)])
+    }
+
     @Test func theContentLevelIsKept() {
         let messages = [message(2, from: bob, "secret")]
         let sender = groupJob(content: .sender)

@@ -21,6 +21,8 @@ package struct PushJob: Hashable, Sendable {
     package var isMuted: Bool
     /// What is shown is to be cleared, and nothing told.
     package var isClear: Bool
+    /// Members of a group whom the user has blocked: of theirs nothing is told.
+    package var blocked: [UserID] = []
 
     /// Everything that some device lacks comes after this.
     package var after: Seq { devices.map(\.after).min() ?? through }
@@ -91,6 +93,7 @@ extension PushJob {
 
     private func isTold(_ message: MessageRecord) -> Bool {
         message.type != .system && message.sender != key.user && message.amendments.deletedAt == nil
+            && !blocked.contains(message.sender)
             && (!isMuted || message.mentions.contains(key.user))
     }
 

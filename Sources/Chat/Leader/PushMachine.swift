@@ -37,6 +37,9 @@ package struct PushMachine: Sendable {
 
     /// Jobs of one partition at once, and rows of the outbox remembered.
     private static let inFlightMax = 16
+    package static let waitingMax = 65_536
+    /// Rows were left out for want of room: the outbox is read again once there is some.
+    private var hasLeftOut = false
     private static let backoffMilliseconds: [UInt64] = [1_000, 2_000, 5_000, 15_000, 60_000, 300_000]
 
     package init(partition: PartitionID, rules: Rules) {
@@ -44,19 +47,24 @@ package struct PushMachine: Sendable {
         self.rules = rules
     }
 
-    package var isIdle: Bool { waiting.isEmpty }
+    package var isIdle: Bool { waiting.isEmpty && !hasLeftOut }
     package var count: Int { waiting.count + inFlight.count }
 
     /// Begins as leader with what the outbox holds.
     package mutating func resume<View: StateView>(_ reader: ChatReader<View>, now: Tick) {
         guard rules.isEnabled else { return }
-        for key in reader.pushOutbox() { waiting[key] = Waiting(dueAt: now + rules.graceMilliseconds) }
+        hasLeftOut = false
+        note(reader.pushOutbox(), now: now)
     }
 
     /// The outbox has work for these rows.
     package mutating func note(_ keys: [PushKey], now: Tick) {
         guard rules.isEnabled else { return }
         for key in keys where waiting[key] == nil && inFlight[key] == nil {
+            guard waiting.count < Self.waitingMax else {
+                hasLeftOut = true
+                return
+            }
             waiting[key] = Waiting(dueAt: now + rules.graceMilliseconds)
         }
     }
@@ -68,6 +76,7 @@ package struct PushMachine: Sendable {
         now: Moment, reader: ChatReader<View>, pending: (UserID) -> [InboxRow],
         positions: (UserID) -> UserMachine.Positions, isQuiet: (UserID) -> Bool
     ) -> [ChatDirective] {
+        if hasLeftOut, waiting.isEmpty { resume(reader, now: now.tick) }
         guard !waiting.isEmpty, inFlight.count < Self.inFlightMax else { return [] }
         let due = waiting.filter { $0.value.dueAt <= now.tick }.map(\.key).sorted()
         var directives: [ChatDirective] = []
@@ -111,6 +120,9 @@ package struct PushMachine: Sendable {
             through: isClear ? record.shown : record.through,
             badge: reader.badge(of: key.user, pending: rows, at: now),
             isMuted: row.settings.isMuted(at: now), isClear: isClear)
+        if row.kind == .group {
+            job.blocked = reader.blocks(of: key.user, after: nil, limit: 1_000).blocks.map(\.user)
+        }
         if isClear {
             job.devices = registrations.map {
                 .init(id: $0.device, registration: $0.registration, after: record.shown)

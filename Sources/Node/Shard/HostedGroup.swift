@@ -43,6 +43,7 @@ package struct ShardReport: Sendable {
     package var users = 0
     package var sessions = 0
     package var proposalsWaiting = 0
+    package var pushesWaiting = 0
     package var messagesCommitted: UInt64 = 0
     package var elections: UInt64 = 0
     package var logEntries = 0

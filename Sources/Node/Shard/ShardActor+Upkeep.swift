@@ -122,6 +122,7 @@ extension ShardActor {
             report.groups += leading.groups.count
             report.users += leading.users.count
             report.proposalsWaiting += leading.origins.count
+            report.pushesWaiting += leading.push.count
             report.sessions += leading.users.values.reduce(0) { total, actor in
                 total + actor.assumeIsolated { $0.sessionCount }
             }
