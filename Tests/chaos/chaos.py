@@ -262,11 +262,12 @@ class World:
             logs.setdefault(conversation, {})[node.number] = messages
         return logs
 
-    def max_gap_ms(self):
-        """The longest time without any acknowledged send while faults were on."""
-        times = [t for t in self.history.acked_at if self.faults_from <= t <= self.faults_to]
-        times = [self.faults_from, *times, self.faults_to]
-        return round(1000 * max(b - a for a, b in zip(times, times[1:])))
+    def gaps_ms(self):
+        """How long sends took from the first attempt to `sent` while faults were on, ascending: an outage of a
+        conversation is the longest that one of its sends waited."""
+        return sorted(
+            round(1000 * (s.completed - s.invoked)) for s in self.history.sends
+            if s.outcome == "sent" and s.completed >= self.faults_from and s.invoked <= self.faults_to) or [0]
 
     def report(self):
         verdicts = [judge(self.history, self.logs), judge(self.history, self.again)]
@@ -281,13 +282,15 @@ class World:
         is_void = self.rate < SENDS_PER_SECOND_MIN
         if is_void:
             self.say(f"void: only {self.rate:.0f} sends a second before the first fault")
+        gaps = self.gaps_ms()
         changes = [c for c in self.history.changes if c.outcome == "done"]
         print(json.dumps({
             "sent": len(self.history.sends), "acked": len(self.history.acked_at), "lost": len(worst.lost),
             "duplicated": len(worst.duplicated), "reordered": len(worst.reordered),
             "receipts_regressed": len(self.history.regressed),
             "membership_anomalies": len(worst.membership), "phantoms": len(worst.phantoms),
-            "faults": self.nemesis.counts, "max_gap_ms": self.max_gap_ms(),
+            "faults": self.nemesis.counts, "max_gap_ms": gaps[-1], "p50_ms": gaps[len(gaps) // 2],
+            "p99_ms": gaps[len(gaps) * 99 // 100],
             "operations_failed": len(self.nemesis.errors), "converged_ms": round(self.converged * 1000),
             "acked_per_second_before": round(self.rate), "membership_changes": len(changes),
             "refusals": self.history.refusals, "mix": self.options.mix, "nodes": self.options.nodes,
