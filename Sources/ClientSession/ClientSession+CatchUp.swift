@@ -91,7 +91,12 @@ extension ClientSession {
         guard var feed = feeds[conversation] else { return }
         let before = feed.written
         feed.began(as: page.form)
-        for record in page.messages where record.seq > feed.written.seq {
+        #if MUTANTS
+        let repeats = Mutant.active == .catchUpRepeats
+        #else
+        let repeats = false
+        #endif
+        for record in page.messages where record.seq > feed.written.seq || repeats {
             learn(record.messageID, seq: record.seq, in: conversation)
             let isOwn = isFromThisDevice(record)
             if !isOwn { out.append(.write(ServerFrame.message(record))) }
@@ -153,6 +158,9 @@ extension ClientSession {
 
     /// After anything that may have closed the last gap.
     mutating func progressed(now: Tick, out: inout [SessionDirective]) {
+        #if MUTANTS
+        if Mutant.active == .versionAhead { version = nextVersion }
+        #endif
         guard case .open = registration, unsynced.isEmpty else { return }
         if catchUpsRunning == 0, catchUpQueue.isEmpty, retries.isEmpty {
             isResyncing = false
@@ -173,6 +181,11 @@ extension ClientSession {
         var marks = feeds.filter(\.value.needsMark).map {
             SyncCursor.Mark(conversation: $0.key, position: $0.value.written)
         }
+        #if MUTANTS
+        if Mutant.active == .cursorAhead {
+            marks = feeds.map { SyncCursor.Mark(conversation: $0.key, position: $0.value.target) }
+        }
+        #endif
         // Without a mark a conversation starts at what was acknowledged: repeated, never lost.
         marks.sort {
             $0.position.seq == $1.position.seq

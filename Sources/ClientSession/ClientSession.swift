@@ -131,6 +131,9 @@ package struct ClientSession: Sendable {
 
     /// The leader of the user's partition changed or forgot this session.
     package mutating func renew(out: inout [SessionDirective]) {
+        #if MUTANTS
+        if Mutant.active == .renewalForgotten { return }
+        #endif
         switch registration {
         case .open: register(isRenewal: true, out: &out)
         case .retrying: register(isRenewal: wasOpened, out: &out)

@@ -227,6 +227,10 @@ final class Simulation {
 struct Scenario {
     /// A node has applied new metadata.
     var metadataChanged: (Simulation, SimulatedNode) -> Void = { _, _ in }
+    /// A leader's chat machines have heard of committed commands; nothing of it has left the node.
+    var chatApplied: (Simulation, SimulatedNode, GroupID, [CommandOutcome]) -> Void = { _, _, _, _ in }
+    /// Whether a frame of the chat side leaves for a node.
+    var chatSends: (Simulation, SimulatedNode, PeerFrame, NodeID) -> Bool = { _, _, _, _ in true }
 }
 
 /// The steps of a run, kept only when somebody will read them: the last ones.

@@ -42,6 +42,34 @@ package enum Mutant: String, CaseIterable, Sendable {
     // Gossip.
     case noRefutation = "NO_REFUTATION"
     case oldIncarnationWins = "OLD_INCARNATION_WINS"
+    // Chat: the log's state.
+    case dedupOnlyAtPropose = "DEDUP_ONLY_AT_PROPOSE"
+    case dedupByClock = "DEDUP_BY_CLOCK"
+    case seqAtPropose = "SEQ_AT_PROPOSE"
+    case sendWithoutMembership = "SEND_WITHOUT_MEMBERSHIP"
+    case receiptsOverwrite = "RECEIPTS_OVERWRITE"
+    case readNotDelivered = "READ_NOT_DELIVERED"
+    case removedSeesOn = "REMOVED_SEES_ON"
+    case ownSendUnread = "OWN_SEND_UNREAD"
+    case systemCounted = "SYSTEM_COUNTED"
+    case membershipWithoutEpoch = "MEMBERSHIP_WITHOUT_EPOCH"
+    case inboxVersionKept = "INBOX_VERSION_KEPT"
+    // Chat: fan-out.
+    case outboxForgotten = "OUTBOX_FORGOTTEN"
+    case outboxScalar = "OUTBOX_SCALAR"
+    case resendSkipped = "RESEND_SKIPPED"
+    case rowsAckedEarly = "ROWS_ACKED_EARLY"
+    case rosterStale = "ROSTER_STALE"
+    case snapshotStale = "SNAPSHOT_STALE"
+    case lostBodyForgotten = "LOST_BODY_FORGOTTEN"
+    // Chat: routers and sessions.
+    case pipelineReorders = "PIPELINE_REORDERS"
+    case timeoutRefuses = "TIMEOUT_REFUSES"
+    case renewalForgotten = "RENEWAL_FORGOTTEN"
+    case liveOverGap = "LIVE_OVER_GAP"
+    case catchUpRepeats = "CATCH_UP_REPEATS"
+    case cursorAhead = "CURSOR_AHEAD"
+    case versionAhead = "VERSION_AHEAD"
 
     /// The one that is planted in this process.
     package nonisolated(unsafe) static var active: Mutant?

@@ -12,6 +12,9 @@ extension InboxRow {
             settings.isArchived = false
         }
         if update.read > read || update.markOrdinal > markOrdinal { settings.isMarkedUnread = false }
+        #if MUTANTS
+        if Mutant.active == .membershipWithoutEpoch { memberEpoch = .zero }
+        #endif
         if update.memberEpoch > memberEpoch {
             memberEpoch = update.memberEpoch
             isMember = update.isMember

@@ -117,6 +117,9 @@ extension StateTransaction {
         writing members: [ConversationMember], named: [(UserID, MemberResult)] = []
     ) -> GroupOutcome {
         record.memberEpoch += 1
+        #if MUTANTS
+        if Mutant.active == .systemCounted { record.ordinal = record.ordinal.next }
+        #endif
         let seq = record.head.next
         let message = MessageRecord(
             conversation: command.group, seq: seq, ordinal: record.ordinal,

@@ -16,8 +16,12 @@ extension StateTransaction {
         let before = member
         let last = member.lastVisible(head: record.head)
         let isBlocked = record.isBlocked
-        member.moveDelivered(
-            to: min(max(mark.delivered, mark.read), last), at: at, &record.rev, isPrivate: isBlocked)
+        #if MUTANTS
+        let delivered = Mutant.active == .readNotDelivered ? mark.delivered : max(mark.delivered, mark.read)
+        #else
+        let delivered = max(mark.delivered, mark.read)
+        #endif
+        member.moveDelivered(to: min(delivered, last), at: at, &record.rev, isPrivate: isBlocked)
         member.moveRead(
             to: min(mark.read, last), at: at, &record.rev, isPrivate: isBlocked || record.hidesReads)
         guard member != before else { return outcome }
@@ -80,6 +84,9 @@ extension ConversationMember {
     fileprivate mutating func moveDelivered(
         to seq: Seq, at: Timestamp, _ rev: inout Rev, isPrivate: Bool
     ) {
+        #if MUTANTS
+        if Mutant.active == .receiptsOverwrite, seq > .zero, seq < delivered { delivered = .zero }
+        #endif
         guard seq > delivered else { return }
         rev = rev.next
         delivered = seq
@@ -89,6 +96,9 @@ extension ConversationMember {
     }
 
     fileprivate mutating func moveRead(to seq: Seq, at: Timestamp, _ rev: inout Rev, isPrivate: Bool) {
+        #if MUTANTS
+        if Mutant.active == .receiptsOverwrite, seq > .zero, seq < read { read = .zero }
+        #endif
         guard seq > read else { return }
         rev = rev.next
         read = seq

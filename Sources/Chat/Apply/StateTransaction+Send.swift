@@ -11,15 +11,32 @@ extension StateTransaction {
         let stored = conversation(send.conversation)
         // Before membership: a retry by somebody removed since must get its original result (guarantee G4).
         if let stored, let earlier = earlier(send, in: stored) {
-            outcome.result = earlier
-            return outcome
+            #if MUTANTS
+            let isForgotten =
+                Mutant.active == .dedupOnlyAtPropose
+                || Mutant.active == .dedupByClock
+                    && earlier.isOlder(than: 2_000, at: send.at)
+            #else
+            let isForgotten = false
+            #endif
+            if !isForgotten {
+                outcome.result = earlier
+                return outcome
+            }
         }
         if case .stale(let missing, let extra)? = request.recipientDevices {
             outcome.result = .failure(.staleDevices(missing: missing, extra: extra))
             return outcome
         }
         guard var record = stored ?? newDirect(send) else { return outcome }
-        guard let sender = member(request.sender, of: send.conversation, record), sender.isMember else {
+        #if MUTANTS
+        let asksMembership = Mutant.active != .sendWithoutMembership
+        #else
+        let asksMembership = true
+        #endif
+        guard let sender = member(request.sender, of: send.conversation, record),
+            sender.isMember || !asksMembership
+        else {
             outcome.result = .failure(.notMember)
             return outcome
         }
@@ -89,6 +106,11 @@ extension StateTransaction {
         message.amendments.expiresAt = message.expiresInMilliseconds.map {
             Timestamp(message.timestamp.milliseconds + Int64(clamping: $0))
         }
+        #if MUTANTS
+        if Mutant.active == .seqAtPropose, let drawn = request.clientTimestamp {
+            message.seq = Seq(UInt64(drawn.milliseconds))
+        }
+        #endif
         write(message, to: &record)
         set(
             Tables.dedup(send.conversation, request.sender, request.clientMessageID),
@@ -103,7 +125,12 @@ extension StateTransaction {
     ) -> [ConversationMember] {
         var sender = sender
         sender.lastSent = message.seq
-        sender.markOrdinal = max(sender.markOrdinal, message.ordinal)
+        #if MUTANTS
+        let isUnread = Mutant.active == .ownSendUnread
+        #else
+        let isUnread = false
+        #endif
+        if !isUnread { sender.markOrdinal = max(sender.markOrdinal, message.ordinal) }
         store(sender, of: id, in: &record)
         return record.kind == .direct ? record.sides : [sender]
     }
@@ -177,6 +204,15 @@ extension ConversationRecord {
             && message.seq <= member.lastVisible(head: head)
     }
 }
+
+#if MUTANTS
+extension Result<SentResult, Refusal> {
+    fileprivate func isOlder(than milliseconds: Int64, at now: Timestamp) -> Bool {
+        guard case .success(let sent) = self else { return false }
+        return now.milliseconds - sent.timestamp.milliseconds > milliseconds
+    }
+}
+#endif
 
 extension SentResult {
     init(_ message: MessageRecord, duplicate: Bool) {

@@ -51,6 +51,11 @@ package struct ConversationMachine: Sendable {
             sends[key]?.tokens.append(token)
             return []
         }
+        #if MUTANTS
+        if Mutant.active == .dedupByClock || Mutant.active == .seqAtPropose {
+            return propose(token, request, key, digest, now: now, reader: reader)
+        }
+        #endif
         if let earlier = reader.earlierSend(
             conversation, sender: request.sender, clientMessageID: request.clientMessageID, digest: digest)
         {
@@ -79,6 +84,24 @@ package struct ConversationMachine: Sendable {
         }
     }
 
+    #if MUTANTS
+    /// Without a look at what is stored, and with a seq as this leader sees it.
+    private mutating func propose<View: StateView>(
+        _ token: UInt64, _ request: SendRequest, _ key: SendKey, _ digest: UInt64, now: Moment,
+        reader: ChatReader<View>
+    ) -> [ChatDirective] {
+        sends[key] = WaitingSend(digest: digest, tokens: [token])
+        var request = request
+        let head = reader.conversation(conversation)?.head ?? .zero
+        request.clientTimestamp = Timestamp(Int64(head.raw) + Int64(sends.count))
+        return [
+            .propose(
+                .sendMessage(
+                    SendCommand(conversation: conversation, request: request, digest: digest, at: now.wall)))
+        ]
+    }
+    #endif
+
     /// A send was applied, whoever proposed it.
     package mutating func applied(_ outcome: MessageOutcome) -> [ChatDirective] {
         let key = SendKey(sender: outcome.sender, clientMessageID: outcome.clientMessageID)
@@ -106,7 +129,12 @@ package struct ConversationMachine: Sendable {
         lastUsed = now.tick
         let none = ReceiptMark(conversation: conversation, user: user, delivered: .zero, read: .zero)
         var waiting = receipts[user] ?? WaitingReceipt(mark: none, tokens: [])
-        waiting.mark.delivered = max(waiting.mark.delivered, seq)
+        #if MUTANTS
+        let isDelivered = status == .delivered || Mutant.active != .readNotDelivered
+        #else
+        let isDelivered = true
+        #endif
+        if isDelivered { waiting.mark.delivered = max(waiting.mark.delivered, seq) }
         if status == .read { waiting.mark.read = max(waiting.mark.read, seq) }
         waiting.tokens.append(token)
         receipts[user] = waiting

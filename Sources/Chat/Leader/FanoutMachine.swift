@@ -67,6 +67,9 @@ package struct FanoutMachine: Sendable {
     /// Begins as leader: every conversation that may have unacknowledged targets is driven again, rows
     /// without bodies.
     package mutating func resume<View: StateView>(_ reader: ChatReader<View>) {
+        #if MUTANTS
+        if Mutant.active == .outboxForgotten { return }
+        #endif
         for id in reader.dirtyConversations() {
             guard let record = reader.conversation(id) else { continue }
             let last = reader.view.message(id, record.head, hash60: record.hash60)
@@ -92,6 +95,9 @@ package struct FanoutMachine: Sendable {
             return
         }
         outstanding[ack.conversation]?.pending[ack.partition] = nil
+        #if MUTANTS
+        if Mutant.active == .outboxScalar { outstanding[ack.conversation]?.pending = [:] }
+        #endif
         if outstanding[ack.conversation]?.pending.isEmpty == true {
             finished[ack.conversation] = outstanding.removeValue(forKey: ack.conversation)?.header.rev
         }
@@ -106,6 +112,9 @@ package struct FanoutMachine: Sendable {
 
     /// What nobody acknowledged in time: after 1 s, then twice as long, at most 8 s.
     package mutating func takeResends(now: Tick) -> [FanoutItem] {
+        #if MUTANTS
+        if Mutant.active == .resendSkipped { return [] }
+        #endif
         var due: [Place] = []
         for (id, entry) in outstanding {
             for (partition, pending) in entry.pending where !pending.isQueued && pending.dueAt <= now {

@@ -39,7 +39,12 @@ package struct GroupMachine: Sendable {
 
     /// A change was applied, whoever proposed it.
     package mutating func applied(_ outcome: GroupOutcome) -> [ChatDirective] {
-        roster?.update(outcome.members, epoch: outcome.change?.memberEpoch ?? 0)
+        #if MUTANTS
+        let isStale = Mutant.active == .rosterStale
+        #else
+        let isStale = false
+        #endif
+        if !isStale { roster?.update(outcome.members, epoch: outcome.change?.memberEpoch ?? 0) }
         guard let waiting = take(outcome.command) else { return [] }
         let result = OperationResult(outcome.result) { result in
             var result = result
@@ -67,6 +72,9 @@ package struct GroupMachine: Sendable {
 
     /// A message or receipt has changed members' own parts.
     package mutating func update(_ change: ConversationChange) {
+        #if MUTANTS
+        if Mutant.active == .rosterStale { return }
+        #endif
         roster?.update(change.members, epoch: change.memberEpoch)
     }
 

@@ -37,7 +37,12 @@ extension UserMachine {
             pushes += push(event, item.conversation, place: place, positions)
         }
         let head = ConversationPosition(seq: target.head, rev: item.rev)
-        if known.lacks(head, last: messages.last?.seq, isBare: item.isBare) {
+        #if MUTANTS
+        let isForgotten = Mutant.active == .lostBodyForgotten
+        #else
+        let isForgotten = false
+        #endif
+        if !isForgotten, known.lacks(head, last: messages.last?.seq, isBare: item.isBare) {
             pushes += push(
                 .advanced(item.conversation, head: head), item.conversation, place: .max, positions)
         }

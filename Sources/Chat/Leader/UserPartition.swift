@@ -186,6 +186,13 @@ package struct UserPartition: Sendable {
         }
         inbox.merge(item, now: now.tick)
         privacy.met(item, reader)
+        #if MUTANTS
+        if Mutant.active == .rowsAckedEarly {
+            let ack = FanoutAck(
+                partition: item.partition, conversation: item.conversation, rev: item.rev)
+            return pushes.merged + [.acknowledge(ack)]
+        }
+        #endif
         return pushes.merged
     }
 

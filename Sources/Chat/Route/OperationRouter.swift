@@ -210,6 +210,9 @@ package struct OperationRouter: Sendable {
         retryAfterMilliseconds: 1_000)
 
     private static func expiry(_ entry: Pending) -> Refusal {
+        #if MUTANTS
+        if Mutant.active == .timeoutRefuses { return Refusal(.unavailable, "Too late.") }
+        #endif
         if (entry.isInDoubt || entry.sentAt != nil) && entry.operation.changesState { return unknown }
         return Refusal(
             .unavailable, "The partition has no leader right now.", retryAfterMilliseconds: 1_000)

@@ -50,7 +50,12 @@ package struct ConversationMember: Hashable, Sendable {
     package var isAdmin: Bool { isMember && role != .member }
 
     /// The last seq this member may see of a conversation that stands at `head`.
-    package func lastVisible(head: Seq) -> Seq { isMember ? head : min(head, leftSeq) }
+    package func lastVisible(head: Seq) -> Seq {
+        #if MUTANTS
+        if Mutant.active == .removedSeesOn { return head }
+        #endif
+        return isMember ? head : min(head, leftSeq)
+    }
 }
 
 extension ConversationMember {

@@ -144,6 +144,7 @@ extension Simulation {
     /// Outcomes of entries that were just applied on the leader of the group.
     func chatApplied(_ outcomes: [CommandOutcome], group: GroupID, on node: SimulatedNode) {
         step(node) { $0.applied(outcomes, group: group) }
+        scenario?.chatApplied(self, node, group, outcomes)
     }
 
     /// A frame of the chat side came over a link: `request`, `response`, `fanout`, `fanoutAcks`, `push`.
@@ -175,7 +176,9 @@ extension Simulation {
         let isBusy = shell.settle()
         let frames = shell.frames
         shell.frames.removeAll(keepingCapacity: true)
-        for (to, frame) in frames { send(frame, from: node, to: to) }
+        for (to, frame) in frames where scenario?.chatSends(self, node, frame, to) ?? true {
+            send(frame, from: node, to: to)
+        }
         let down = shell.toDevices
         shell.toDevices.removeAll(keepingCapacity: true)
         for (id, frame) in down { send(frame, down: id) }
