@@ -109,8 +109,9 @@ struct RestResponder: Sendable {
         } catch {
             throw Refusal(.unavailable, "the answer could not be made")
         }
-        return HTTPAnswer(
-            status: response.status.code, headers: HTTPAnswer.jsonHeaders, body: collector.buffer)
+        var headers = HTTPAnswer.jsonHeaders
+        if let type = response.headers[.contentType] { headers[0].1 = type }
+        return HTTPAnswer(status: response.status.code, headers: headers, body: collector.buffer)
     }
 }
 

@@ -22,6 +22,7 @@ struct RestRoutes: Sendable {
         addKeys(to: router)
         addConversationSettings(to: router)
         addPrivacy(to: router)
+        addAccount(to: router)
         return router
     }
 

@@ -6,7 +6,9 @@ import Wire
 /// Makes sure that a user exists before it is welcomed or answered; remembers whom it has asked about.
 final class UserDirectory: Sendable {
     private let dispatcher: any Dispatcher
-    private let known = Mutex(Generations<UserID, Bool>(limit: 200_000))
+    /// When each was asked about. Not for ever: an account may have been deleted since.
+    private let known = Mutex(Generations<UserID, Tick>(limit: 200_000))
+    private static let knownMilliseconds: UInt64 = 60_000
 
     init(dispatcher: any Dispatcher) { self.dispatcher = dispatcher }
 
@@ -14,13 +16,19 @@ final class UserDirectory: Sendable {
     func ensure(
         _ user: UserID, on loop: any EventLoop, completion: @escaping @Sendable (Refusal?) -> Void
     ) {
-        if known.withLock({ $0[user] }) == true { return completion(nil) }
+        let now = GatewayClock.tick
+        if let asked = known.withLock({ $0[user] }), now.since(asked) < Self.knownMilliseconds {
+            return completion(nil)
+        }
         dispatcher.perform(.ensureUser(user), on: loop) { [self] result in
             guard case .ok = result else { return completion(refusal(of: result)) }
-            known.withLock { $0[user] = true }
+            known.withLock { $0[user] = now }
             completion(nil)
         }
     }
+
+    /// The account was deleted here.
+    func forget(_ user: UserID) { known.withLock { $0[user] = nil } }
 
     private func refusal(of result: OperationResult) -> Refusal {
         if case .refused(let refusal) = result { return refusal }

@@ -90,6 +90,41 @@ struct CommandCodecTests {
                     conversation: annBob, user: ann,
                     flags: MemberFlags(version: 300, isBlocking: true, hidesReads: true))
             ]),
+            .account(
+                AccountCommand(
+                    user: ann,
+                    change: .setPush(
+                        phone,
+                        PushRegistration(
+                            target: .webpush(endpoint: "https://p", p256dh: [4], auth: [5]), content: .sender,
+                            registeredAt: Timestamp(6))), at: Timestamp(6), token: 7)),
+            .account(
+                AccountCommand(
+                    user: ann,
+                    change: .uploadKeys(
+                        phone,
+                        KeyUpload(
+                            identityKey: "aWQ",
+                            signedPrekey: Prekey(id: 1, publicKey: "c3A", signature: "cw"),
+                            oneTimePrekeys: [
+                                Prekey(id: 1, publicKey: "b25l"), Prekey(id: 2, publicKey: "dHdv"),
+                            ])),
+                    at: Timestamp(6), token: 7)),
+            .account(
+                AccountCommand(
+                    user: ann, change: .takeKeys(KeyFetchID(high: 1, low: 2)), at: Timestamp(6), token: 8)),
+            .account(
+                AccountCommand(
+                    user: ann,
+                    change: .settings(
+                        club, RowSettingsChange(mute: .until(Timestamp(9)), pinned: true), pending: nil),
+                    at: Timestamp(6), token: 9)),
+            .eraseMember(
+                EraseMemberCommand(
+                    request: EraseMemberRequest(user: bob, conversation: club, from: Seq(1)),
+                    at: Timestamp(7),
+                    token: 10)),
+            .account(AccountCommand(user: bob, change: .erase, at: Timestamp(7), token: 11)),
         ]
     }
 

@@ -211,6 +211,23 @@ import Wire
         }
     }
 
+    /// What is not committed yet is there too.
+    @Test func rowsByConversationHaveWhatIsOnItsWay() {
+        let cluster = TestCluster()
+        TestDevice(cluster, ann, phone).connect()
+        cluster.settle()
+        _ = cluster.send(bob, to: .user(ann), "1")
+        #expect(cluster.store(of: ann).reader.inboxRow(ann, annBob) == nil)
+        guard
+            case .account(.rows(let page))? = cluster.call(
+                .account(AccountRequest(user: ann, ask: .rows(after: nil, limit: 5))))
+        else {
+            Issue.record("no rows")
+            return
+        }
+        #expect(page.rows.map(\.conversation) == [annBob])
+    }
+
     @Test func rowsByConversationAreCompleteWhateverHappensMeanwhile() {
         let cluster = busyAnn(5)
         var seen: [ConversationID] = []

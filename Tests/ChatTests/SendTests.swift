@@ -102,4 +102,26 @@ struct SendTests {
         #expect(outcomes[3].sent?.duplicate == true)
         #expect(store.reader.conversation(club)?.head == Seq(3))
     }
+
+    /// Dedup comes first: what was stored has its result, whatever has become of the recipient's devices.
+    @Test func aStaleListIsRefusedButNoRetry() throws {
+        let store = TestStore()
+        func send(_ id: String, _ devices: RecipientDevices?) throws -> CommandOutcome? {
+            var request = request(ann, to: .user(bob), id)
+            request.recipientDevices = devices
+            return try store.apply(
+                .sendMessage(
+                    SendCommand(
+                        conversation: annBob, request: request, digest: request.payloadDigest,
+                        at: Timestamp(1)))
+            ).first
+        }
+        let stale = RecipientDevices.stale(missing: [laptop], extra: [phone])
+        let refused = try send("1", stale)
+        #expect(refused?.refusal == .staleDevices)
+        #expect(store.content.isEmpty)
+        #expect(try send("1", nil)?.sent?.seq == Seq(1))
+        let again = try send("1", stale)
+        #expect(again?.sent?.duplicate == true && again?.sent?.seq == Seq(1))
+    }
 }

@@ -40,6 +40,8 @@ final class TestCluster {
     var proposed: [Command] = []
     private var flagTokens: [UInt64: ([MemberFlagsUpdate], Int)] = [:]
     private var nextNumber: UInt64 = 1
+    /// What leaders of users asked of conversations.
+    private var erasures: [(place: Int, request: EraseMemberRequest, token: UInt64)] = []
 
     init(partitions count: Int = 4, seed: UInt64 = 1, limits: Limits = Limits()) {
         self.limits = limits
@@ -100,6 +102,7 @@ final class TestCluster {
         case .privacy, .presenceOf, .watchPresence, .memberFlags, .typing:
             toPartition(token, operation)
         case .subscribePresence: Issue.record("nodes split \(operation)")
+        case .eraseMember(let request): toConversation(request.conversation, token, operation, missing)
         }
         return token
     }
@@ -158,6 +161,7 @@ final class TestCluster {
             case .push(_, let push): deliver(push)
             case .acknowledge(let ack): network.append(.ack(ack))
             case .askMembers(let query): network.append(.query(query))
+            case .eraseMember(let request): erasures.append((place, request, ask(.eraseMember(request))))
             case .typing(let items): network += items.map { .typing($0) }
             case .seen, .covered, .notify, .presenceChanged:
                 Issue.record("a partition merges \(directive) itself")
@@ -178,6 +182,7 @@ final class TestCluster {
             isBusy = false
             for place in partitions.indices { isBusy = apply(place) || isBusy }
             isBusy = deliverNetwork() || isBusy
+            isBusy = answerErasures() || isBusy
         }
     }
 
@@ -203,6 +208,20 @@ final class TestCluster {
             now: now.tick, reader: partitions[place].store.reader)
         network += copies.map { .flags($0, from: place) }
         return !commands.isEmpty || !items.isEmpty || !copies.isEmpty
+    }
+
+    private func answerErasures() -> Bool {
+        let asked = erasures
+        erasures = []
+        for erasure in asked {
+            guard let result = results[erasure.token] else {
+                erasures.append(erasure)
+                continue
+            }
+            let orders = partitions[erasure.place].users.erased(erasure.request, result, now: now)
+            perform(orders, erasure.place)
+        }
+        return erasures.count != asked.count
     }
 
     private func deliverNetwork() -> Bool {

@@ -232,4 +232,105 @@ import Wire
                     == .account(AccountRequest(user: Self.ann, ask: .devices)))
         }
     }
+
+    @Test func anAccountIsDeletedByItselfOrABackend() async throws {
+        try await GatewayRig.run { rig in
+            rig.dispatcher.state.withLockedValue {
+                $0.answers = { operation in
+                    guard case .account = operation else { return nil }
+                    return .account(.done)
+                }
+            }
+            let cases: [(String, String, String?, Int)] = [
+                ("ann", "/v1/users/me", nil, 200), ("ann", "/v1/users/ann", nil, 200),
+                ("bob", "/v1/users/ann", nil, 403), ("robot", "/v1/users/ann", "server", 200),
+            ]
+            for (user, path, scope, status) in cases {
+                let token = try await rig.token(user, scope: scope)
+                let answer = try await RawClient.connect(rig.port) { client in
+                    try await client.request("DELETE", path, token: token)
+                }
+                #expect(answer.status == status, "\(user) \(path)")
+                if status == 200 { #expect(answer.body == #"{"user_id":"ann","deleted":true}"#) }
+            }
+            let erased = rig.dispatcher.operations.filter {
+                $0 == .account(AccountRequest(user: Self.ann, ask: .change(.erase)))
+            }
+            #expect(erased.count == 3)
+        }
+    }
+
+    /// Two conversations of thirty messages each, on as many pages as it takes.
+    @Test func anExportIsCompleteOverItsPages() async throws {
+        let ids = [ConversationID(high: 0, low: 1), ConversationID(high: 0, low: 2)]
+        try await GatewayRig.run { rig in
+            rig.dispatcher.state.withLockedValue { $0.answers = { Self.answer($0, ids) } }
+            let token = try await rig.token()
+            var lines: [String] = []
+            var cursor: String?
+            var pages = 0
+            repeat {
+                let path = "/v1/users/me/export" + (cursor.map { "?cursor=\($0)" } ?? "")
+                let answer = try await RawClient.connect(rig.port) { client in
+                    try await client.request("GET", path, token: token)
+                }
+                #expect(answer.status == 200)
+                let page = answer.body.split(separator: "\n").map { String($0) }
+                lines += page
+                pages += 1
+                cursor = page.last.flatMap { line in
+                    guard line.hasPrefix(#"{"type":"next","cursor":""#) else { return nil }
+                    return String(line.dropFirst(25).dropLast(2))
+                }
+            } while cursor != nil && pages < 20
+            #expect(pages > 2)
+            func count(_ kind: String) -> Int { lines.count { $0.hasPrefix(#"{"type":"\#(kind)""#) } }
+            #expect(count("profile") == 1 && count("device") == 1 && count("conversation") == 2)
+            #expect(count("message") == 60)
+            #expect(lines.last == #"{"type":"end"}"#)
+            let bad = try await RawClient.connect(rig.port) { client in
+                try await client.request("GET", "/v1/users/me/export?cursor=AAAA", token: token)
+            }
+            #expect(bad.status == 400 && bad.body.contains("bad_cursor"))
+        }
+    }
+
+    private static func answer(_ operation: Operation, _ ids: [ConversationID]) -> OperationResult? {
+        switch operation {
+        case .account(let request):
+            switch request.ask {
+            case .devices:
+                return .account(
+                    .devices([
+                        DeviceState(
+                            device: phone, name: "", createdAt: Timestamp(1), usedAt: Timestamp(2))
+                    ]))
+            case .rows(let after, _):
+                let rest = ids.filter { after == nil || $0 > (after ?? $0) }
+                let rows = rest.prefix(1).map {
+                    InboxRow(
+                        conversation: $0, kind: .direct, peer: ann, title: "", head: Seq(30), rev: Rev(30),
+                        lastAt: Timestamp(1), preview: "", headOrdinal: Ordinal(30),
+                        markOrdinal: Ordinal(30), read: Seq(30), memberEpoch: 1, isMember: true,
+                        version: InboxVersion(1))
+                }
+                return .account(.rows(ConversationsPage(rows: rows, hasMore: rest.count > 1)))
+            default: return nil
+            }
+        case .history(let query):
+            let first = (query.bound?.raw ?? 0) + 1
+            let last = min(30, first + UInt64(query.limit) - 1)
+            let messages = (first...max(first, last)).filter { $0 <= 30 }.map { seq in
+                MessageRecord(
+                    conversation: query.conversation, seq: Seq(seq), ordinal: Ordinal(seq),
+                    messageID: MessageID(high: query.conversation.raw.low, low: seq), sender: ann,
+                    senderDevice: nil, recipient: .user(ann),
+                    clientMessageID: ClientMessageID(unchecked: "c"),
+                    type: .text, content: String(repeating: "x", count: 20_000), timestamp: Timestamp(1),
+                    clientTimestamp: nil)
+            }
+            return .history(HistoryPage(messages: messages, hasMore: last < 30, newest: Seq(30)))
+        default: return nil
+        }
+    }
 }

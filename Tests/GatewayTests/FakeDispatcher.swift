@@ -83,7 +83,7 @@ final class FakeDispatcher: Dispatcher {
         case .subscribePresence, .typing: return .ok
         case .usersExist(let users): return .usersExist(users.map { $0.text != "nobody" })
         case .catchUp, .refreshSessions, .devices, .groupQuery, .mayAdd, .privacy, .presenceOf,
-            .watchPresence, .memberFlags:
+            .watchPresence, .memberFlags, .eraseMember:
             return .refused(Refusal(.notFound, "none"))
         }
     }

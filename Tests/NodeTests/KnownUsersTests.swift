@@ -1,3 +1,4 @@
+import NIOCore
 import Testing
 import Vocabulary
 
@@ -18,5 +19,17 @@ struct KnownUsersTests {
         known.insert(UserID(unchecked: "ann"))
         #expect(known.contains(UserID(unchecked: "ann")))
         #expect(!known.contains(UserID(unchecked: "bob")))
+    }
+
+    /// An account may be deleted elsewhere.
+    @Test func whatWasSeenIsBelievedForAMinute() {
+        let known = KnownUsers()
+        let ann = UserID(unchecked: "ann")
+        let start = NIODeadline.now() + .hours(1)
+        known.insert(ann, now: start)
+        #expect(known.contains(ann, now: start + .seconds(29)))
+        #expect(!known.contains(ann, now: start + .seconds(61)))
+        known.insert(ann, now: start + .seconds(61))
+        #expect(!known.contains(ann, now: start + .hours(1)))
     }
 }

@@ -51,7 +51,7 @@ let accountChanges: [AccountChange] =
             KeyUpload(
                 identityKey: "aWQ", signedPrekey: signed, oneTimePrekeys: [Prekey(id: 1, publicKey: "b25l")])),
         .uploadKeys(phone, KeyUpload(identityKey: nil, signedPrekey: nil, oneTimePrekeys: [])),
-        .takeKeys(KeyFetchID(high: 3, low: 4)),
+        .takeKeys(KeyFetchID(high: 3, low: 4)), .erase, .forgotten(conversation),
         .settings(
             conversation,
             RowSettingsChange(mute: .until(Timestamp(9)), pinned: true, archived: false, markedUnread: true),
@@ -83,4 +83,5 @@ let accountResults: [AccountResult] = [
     ]),
     .deviceDifference(missing: [phone], extra: []),
     .rows(ConversationsPage(rows: [setRow], hasMore: true)), .row(setRow),
+    .erased(next: Seq(65)), .erased(next: nil),
 ]

@@ -1,9 +1,10 @@
-"""Devices, conversation settings, the list, the key directory: through the public contract on three real nodes.
+"""Devices, conversation settings, the list, the key directory, erasure and export: through the public contract on three real nodes.
 
     Tests/process/run devices
 """
 
 import asyncio
+import json
 import time
 
 from websockets.exceptions import InvalidStatus
@@ -33,8 +34,11 @@ async def rows(cluster, node, user, query=""):
 async def listing(cluster):
     """Devices on three nodes: listed, named, woken, revoked."""
     phone = await Client(cluster, "ann", 1, "phone").open()
+    await phone.sync_done()
     laptop = await Client(cluster, "ann", 2, "laptop").open()
+    await laptop.sync_done()
     tablet = await Client(cluster, "ann", 3, "tablet").open()
+    await tablet.sync_done()
     devices = (await ok(cluster, 3, "GET", "/v1/users/me/devices", user="ann"))["devices"]
     equal([d["device_id"] for d in devices], ["phone", "laptop", "tablet"], "three devices, in the order they came")
     equal(len({d["node_id"] for d in devices if d["connected"]}), 3, "each is connected to another node")
@@ -154,7 +158,9 @@ def prekeys(first, count):
 
 async def keys(cluster):
     """One-time keys: each handed out once, whatever is fetched at the same time and whoever dies."""
-    async with Client(cluster, "fay", 1, "phone"), Client(cluster, "fay", 2, "laptop"):
+    async with Client(cluster, "fay", 1, "phone") as phone, Client(cluster, "fay", 2, "laptop") as laptop:
+        await phone.sync_done()
+        await laptop.sync_done()
         for device, count in (("phone", 90), ("laptop", 30)):
             body = {"identity_key": "aWQ", "one_time_prekeys": prekeys(1, count),
                     "signed_prekey": {"key_id": 1, "public_key": "c3A", "signature": "c2ln"}}
@@ -200,7 +206,9 @@ async def keys(cluster):
 
 async def stale_devices(cluster):
     """A send for an old list of devices is refused with the difference, but never a retry of what was stored."""
-    async with Client(cluster, "gil", 1) as gil, Client(cluster, "hal", 2, "phone"):
+    async with Client(cluster, "gil", 1) as gil, Client(cluster, "hal", 2, "phone") as phone:
+        await phone.sync_done()
+
         async def upload(device):
             await ok(cluster, 3, "PUT", f"/v1/users/me/devices/{device}/keys",
                      {"identity_key": "aWQ", "signed_prekey": {"key_id": 1, "public_key": "c3A",
@@ -208,7 +216,8 @@ async def stale_devices(cluster):
         await upload("phone")
         name = fresh_id()
         first = await gil.sent("hal", "cipher 1", name, recipient_devices=["phone"])
-        async with Client(cluster, "hal", 3, "laptop"):
+        async with Client(cluster, "hal", 3, "laptop") as laptop:
+            await laptop.sync_done()
             await upload("laptop")
             refused = await gil.send("hal", "cipher 2", recipient_devices=["phone", "old"])
             equal((refused["status"], refused["code"], refused["missing"], refused["extra"]),
@@ -229,6 +238,81 @@ async def stale_devices(cluster):
             equal([a.get("seq") for a in answers], list(range(3, 15)), "pipelined sends keep their order")
 
 
+async def export(cluster, node, user):
+    """All lines of an export, over nodes and pages."""
+    lines, cursor = [], ""
+    while True:
+        answer = await cluster.rest(node, "GET", f"/v1/users/me/export{cursor}", user=user)
+        if answer.status != 200:
+            raise Failed(repr(answer))
+        page = [json.loads(line) for line in answer.text.splitlines()]
+        lines += page[:-1]
+        if page[-1]["type"] == "end":
+            return lines
+        cursor = f"?cursor={page[-1]['cursor']}"
+        node = 1 + node % 3
+
+
+async def erasure(cluster):
+    """An account is exported, then ends: nobody reads what it wrote, and its id opens nothing."""
+    async with Client(cluster, "ida", 1) as ida, Client(cluster, "jon", 2) as jon:
+        await ida.sync_done()
+        texts = [f"ida {n} " + "x" * 20_000 for n in range(40)]
+        for text in texts:
+            direct = (await ida.sent("jon", text))["conversation_id"]
+        await jon.sent("ida", "jon's own")
+        group = (await ok(cluster, 1, "POST", "/v1/groups", {"name": "Chess", "member_ids": ["jon"]}, 201,
+                          user="ida"))["group_id"]
+        await ida.sent(group, "check", group=True)
+
+        async def listed():
+            return len(await rows(cluster, 2, "ida")) == 2
+        await poll("both conversations are listed", 5, listed)
+        lines = await export(cluster, 1, "ida")
+        kinds = [line["type"] for line in lines]
+        equal((kinds.count("profile"), kinds.count("device"), kinds.count("conversation")), (1, 1, 2),
+              "an export has the profile, the device and both conversations")
+        found = {line["content"] for line in lines if line["type"] == "message"}
+        check(found >= set(texts) | {"jon's own", "check"}, "and every message, over several pages")
+
+        equal((await cluster.rest(3, "DELETE", "/v1/users/ida", user="jon")).status, 403,
+              "nobody else may delete an account")
+        await ok(cluster, 3, "DELETE", "/v1/users/me", user="ida")
+        equal(await ida.closed(2), 4003, "its sockets are closed")
+
+        async def gone():
+            for node in cluster.numbers:
+                for conversation in (direct, group):
+                    for message in await cluster.history(node, conversation, "jon"):
+                        if message["sender_id"] == "ida" and message["message_type"] != "system" \
+                                and not (message.get("deleted") and "content" not in message):
+                            return False
+            return True
+        await poll("what ida wrote is gone on every node", 15, gone)
+        say("ok   what ida wrote is gone on every node")
+        kept = [m["content"] for m in await cluster.history(1, direct, "jon") if m["sender_id"] == "jon"]
+        equal(kept, ["jon's own"], "what jon wrote stays")
+        members = await ok(cluster, 2, "GET", f"/v1/groups/{group}/members", user="jon")
+        equal([m["user_id"] for m in members["members"]], ["jon"], "she left the group")
+
+        async def retitled():
+            return any(r["title"] == "Deleted user" for r in await rows(cluster, 2, "jon"))
+        await poll("jon's list names a deleted user", 5, retitled)
+        answer = await cluster.rest(2, "POST", "/v1/messages", send_frame("ida", "hello?", fresh_id()), user="jon")
+        equal((answer.status, answer.code), (410, "gone"), "nobody can write to her")
+        for number in cluster.numbers:
+            answer = await cluster.rest(number, "POST", "/v1/messages", send_frame("jon", "boo", fresh_id()),
+                                        user="ida")
+            equal((answer.status, answer.code), (410, "gone"), f"and she can write to nobody, on node {number}")
+        ghost = Client(cluster, "ida", 2, "new")
+        try:
+            await ghost.open(3)
+            await ghost.closed(3)
+        except (Failed, InvalidStatus):
+            pass
+        check(not any(f["type"] == "sync_done" for f in ghost.frames), "no new device of hers gets in")
+
+
 async def test():
     async with Cluster().running() as cluster:
         await cluster.ready(*cluster.numbers)
@@ -236,6 +320,7 @@ async def test():
         await settings(cluster)
         await conversation_list(cluster)
         await stale_devices(cluster)
+        await erasure(cluster)
         await keys(cluster)
 
 

@@ -56,6 +56,7 @@ package struct ChatMachine: Sendable {
         case .memberFlags(let updates):
             for update in updates { state.apply(update) }
             return .memberFlags(updates)
+        case .eraseMember(let command): return .memberErased(state.apply(command))
         }
     }
 }

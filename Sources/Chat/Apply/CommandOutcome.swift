@@ -23,6 +23,7 @@ package enum CommandOutcome: Hashable, Sendable {
     case pushed([PushKey], left: [PushKey])
     case privacy(PrivacyOutcome)
     case memberFlags([MemberFlagsUpdate])
+    case memberErased(MemberErasure)
 }
 
 /// How a send ended: stored, an earlier one repeated, or refused.

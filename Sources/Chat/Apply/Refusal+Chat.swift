@@ -9,6 +9,7 @@ extension Refusal {
     static let noSuchReply = Refusal(.notFound, "no such message to reply to")
     static let noSuchMember = Refusal(.notFound, "no such member")
     static let notMember = Refusal(.notMember, "not a member of this conversation")
+    static let accountErased = Refusal(.gone, "this account was deleted")
     static let noSuchUser = Refusal(.notFound, "no such user")
     static let deviceRevoked = Refusal(.forbidden, "this device was revoked")
     static let noSuchDevice = Refusal(.notFound, "no such device")

@@ -5,11 +5,14 @@ import Wire
 extension StateTransaction {
     mutating func apply(_ command: AccountCommand) -> AccountOutcome {
         var outcome = AccountOutcome(user: command.user, token: command.token)
-        guard user(command.user)?.created != nil else {
+        guard let record = user(command.user), record.created != nil else {
             outcome.result = .failure(.noSuchUser)
             return outcome
         }
         switch command.change {
+        case .erase: erase(command, &outcome)
+        case .forgotten(let conversation): forgotten(conversation, command.user)
+        case _ where record.erased != nil: outcome.result = .failure(.accountErased)
         case .renameDevice(let device, let name):
             outcome.result = changeDetails(command, device) { $0.name = name }
         case .setPush(let device, let registration):
@@ -135,6 +138,8 @@ package struct AccountOutcome: Hashable, Sendable {
     package var version: InboxVersion?
     /// Conversations that the user's devices may have to be woken for.
     package var pushes: [ConversationID] = []
+    /// The account is no more.
+    package var isErased = false
 
     init(user: UserID, token: UInt64) {
         self.user = user

@@ -175,6 +175,21 @@ extension StateTransaction {
         return changes
     }
 
+    /// What an erased user has in one place of a conversation: its message becomes a tombstone, its reaction goes.
+    mutating func erase(
+        _ user: UserID, _ seq: Seq, in id: ConversationID, at: Timestamp
+    ) -> [ConversationChange] {
+        guard let record = conversation(id), let member = member(user, of: id, record),
+            let message = message(id, seq, hash60: record.hash60), message.type != .system
+        else { return [] }
+        var place = Place(id: id, record: record, member: member, message: message)
+        if message.sender == user { return [delete(&place, .everyone, at: at).change].compactMap { $0 } }
+        guard message.amendments.reactors > 0, messageMark(id, seq, user)?.emoji.isEmpty == false else {
+            return []
+        }
+        return [react(&place, "", at: at).change].compactMap { $0 }
+    }
+
     /// The next rev of the conversation, with what it stands for.
     private mutating func nextRev(_ place: inout Place, _ kind: ChangeRecord.Kind) -> Rev {
         place.record.rev = place.record.rev.next

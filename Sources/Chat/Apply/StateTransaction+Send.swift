@@ -194,7 +194,7 @@ extension ConversationRecord {
     /// Why one of its members may not write now.
     fileprivate func sendRefusal(to sender: ConversationMember) -> Refusal? {
         if isBlocked { return .blocked }
-        if isClosed { return .groupClosed }
+        if isClosed { return kind == .group ? .groupClosed : .accountErased }
         return settings.send == .admins && !sender.isAdmin ? .sendRestricted : nil
     }
 

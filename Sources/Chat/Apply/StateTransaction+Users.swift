@@ -16,7 +16,7 @@ extension StateTransaction {
     mutating func apply(_ registration: RegisterDevice) -> [DeviceID] {
         ensureUser(registration.user, at: registration.at)
         var record = user(registration.user) ?? UserRecord()
-        guard record.device(registration.device) == nil else { return [] }
+        guard record.erased == nil, record.device(registration.device) == nil else { return [] }
         var evicted: [DeviceID] = []
         while record.devices.count >= max(1, registration.devicesMax) {
             let oldest = record.devices.indices.min { record.devices[$0].usedAt < record.devices[$1].usedAt }
@@ -54,11 +54,20 @@ extension StateTransaction {
 
     /// The row as stored; `nil` when nothing changed.
     private mutating func apply(_ update: InboxUpdate, over before: InboxRow?) -> InboxRow? {
+        if user(update.user)?.erased != nil { return applyToErased(update, before: before) }
         var row = before ?? update.row
         row.merge(update.row)
         row.version = before?.version ?? .zero
         guard row != before else { return nil }
         return store(row, over: before, of: update.user)
+    }
+
+    /// A conversation that an erased user's row did not know has yet to forget the user; of the others nothing is
+    /// news any more.
+    private mutating func applyToErased(_ update: InboxUpdate, before: InboxRow?) -> InboxRow? {
+        guard before == nil, update.row.isMember else { return nil }
+        set(Tables.erasure(update.user, update.row.conversation), [])
+        return store(update.row.blank, over: nil, of: update.user)
     }
 
     /// Writes a changed row under the user's next inbox version.
@@ -99,7 +108,7 @@ extension StateTransaction {
     }
 
     private mutating func acknowledge(_ ack: DeviceAck, at: Timestamp) {
-        guard var record = user(ack.user) else { return }
+        guard var record = user(ack.user), record.erased == nil else { return }
         var positions = positions(ack.user, ack.conversation) ?? PositionsRecord()
         if positions.acknowledge(ack.device, ack.position, known: record.devices.map(\.id)) {
             set(Tables.positions(ack.user, ack.conversation), positions.bytes)
@@ -111,7 +120,9 @@ extension StateTransaction {
     }
 
     mutating func apply(_ mark: LastSeenMark) {
-        guard var record = user(mark.user), mark.at > record.lastSeen ?? .zero else { return }
+        guard var record = user(mark.user), record.erased == nil, mark.at > record.lastSeen ?? .zero else {
+            return
+        }
         record.lastSeen = mark.at
         put(mark.user, record)
     }

@@ -24,6 +24,8 @@ package enum ChatDirective: Hashable, Sendable {
     case presenceChanged(UserID)
     /// Send to the leaders of the targets' partitions.
     case typing([TypingItem])
+    /// Ask the leader of the conversation's partition, and hand its answer back.
+    case eraseMember(EraseMemberRequest)
 }
 
 /// The time of an input, by both clocks.

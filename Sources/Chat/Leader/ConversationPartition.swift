@@ -45,6 +45,9 @@ package struct ConversationPartition: Sendable {
         _ token: UInt64, _ operation: Operation, missing: [UserID] = [], now: Moment, reader: ChatReader<View>
     ) -> [ChatDirective] {
         switch operation {
+        case .eraseMember(let request):
+            let command = EraseMemberCommand(request: request, at: now.wall, token: token)
+            return [.propose(.eraseMember(command))]
         case .send(let request):
             let id = ConversationID.conversation(of: request.sender, with: request.recipient)
             let limits = limits
@@ -143,6 +146,9 @@ package struct ConversationPartition: Sendable {
             for change in changes { spread(change, now, reader) }
             return []
         case .memberFlags(let updates): return flags.applied(updates)
+        case .memberErased(let outcome):
+            for change in outcome.changes { spread(change, now, reader) }
+            return [.reply(outcome.token, .account(.erased(next: outcome.next)))]
         case .fanoutProgressed, .usersEnsured, .deviceRegistered, .inbox, .deviceAcks, .lastSeen,
             .account, .privacy:
             return []
@@ -169,6 +175,7 @@ package struct ConversationPartition: Sendable {
             return conversations[send.conversation]?.refused(send, refusal) ?? []
         case .receipts(let batch):
             return batch.marks.flatMap { conversations[$0.conversation]?.refused($0, refusal) ?? [] }
+        case .eraseMember(let command): return [.reply(command.token, .refused(refusal))]
         case .changeGroup(let change): return groups[change.group]?.refused(change, refusal) ?? []
         case .changeMessage(let change):
             return conversations[change.conversation]?.refused(change, refusal) ?? []

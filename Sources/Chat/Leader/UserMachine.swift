@@ -64,6 +64,7 @@ package struct UserMachine: Sendable {
         positions: Positions
     ) -> [ChatDirective] {
         let record = reader.user(user)
+        if record?.erased != nil { return [.reply(token, .refused(.accountErased))] }
         if let issued = request.boundSince, record?.isRevoked(request.device, issued: issued) == true {
             return [.reply(token, .refused(.deviceRevoked))]
         }
@@ -91,6 +92,9 @@ package struct UserMachine: Sendable {
         let ready = opening.filter { $0.request.device == device }
         opening.removeAll { $0.request.device == device }
         var directives = evicted.flatMap { end($0, now: now) }
+        if reader.isErased(user) {
+            return directives + ready.map { .reply($0.token, .refused(.accountErased)) }
+        }
         for waiting in ready {
             directives += opened(
                 waiting.token, waiting.request, now: now, reader: reader, pending: pending,

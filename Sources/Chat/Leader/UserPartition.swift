@@ -18,6 +18,7 @@ package struct UserPartition: Sendable {
     private var ensuring: [UserID: [UInt64]] = [:]
     /// Who waits for a change of an account.
     private var accounts: Set<UInt64> = []
+    private var erasure = ErasureMachine()
     private var nextAcks: Tick = .zero
     private var nextExpiry: Tick = .zero
     private var nextQueries: Tick = .zero
@@ -101,6 +102,7 @@ package struct UserPartition: Sendable {
 
     private mutating func applied(_ outcome: AccountOutcome, _ now: Moment) -> [ChatDirective] {
         acks.forget(outcome.revoked, of: outcome.user)
+        if outcome.isErased { erasure.noted() }
         let answer: [ChatDirective] =
             accounts.remove(outcome.token) == nil
             ? [] : [.reply(outcome.token, OperationResult(outcome.result) { .account($0) })]
@@ -111,6 +113,7 @@ package struct UserPartition: Sendable {
         _ token: UInt64, _ user: UserID, _ now: Moment, _ reader: ChatReader<View>
     ) -> [ChatDirective] {
         if reader.userExists(user) { return [.reply(token, .ok)] }
+        if reader.isErased(user) { return [.reply(token, .refused(.accountErased))] }
         let isProposed = ensuring[user] != nil
         ensuring[user, default: []].append(token)
         return isProposed ? [] : [.propose(.ensureUsers([user], at: now.wall))]
@@ -241,7 +244,7 @@ package struct UserPartition: Sendable {
         case .account(let outcome): return applied(outcome, now)
         case .privacy(let outcome): return changed(outcome, now)
         case .message, .receipts, .group, .fanoutProgressed, .lastSeen, .messageChanged, .messagesExpired,
-            .disappearingSet, .pushed, .memberFlags:
+            .disappearingSet, .pushed, .memberFlags, .memberErased:
             return []
         }
     }
@@ -287,6 +290,7 @@ package struct UserPartition: Sendable {
     ) -> [ChatDirective] {
         let states = states(reader)
         var directives = board.tick(now: now.tick, states: states, reader: reader)
+        directives += erasure.take(now: now.tick, reader: reader)
         if let updates = inbox.takeBatch(now: now.tick) { directives.append(.propose(.inboxBatch(updates))) }
         if now.tick >= nextQueries {
             nextQueries = now.tick + 1_000
@@ -308,6 +312,13 @@ package struct UserPartition: Sendable {
         let directives = lazily(users[user]?.expire(now: now) ?? [])
         if users[user]?.isIdle == true { users[user] = nil }
         return directives
+    }
+
+    /// A conversation's answer to `ChatDirective.eraseMember`.
+    package mutating func erased(
+        _ request: EraseMemberRequest, _ result: OperationResult, now: Moment
+    ) -> [ChatDirective] {
+        erasure.answered(request, result, now: now)
     }
 
     /// A node is gone, or pushes to it were lost: its sessions must register again.

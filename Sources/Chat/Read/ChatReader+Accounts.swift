@@ -13,6 +13,13 @@ extension ChatReader {
         }
     }
 
+    /// What conversations have yet to forget of erased users.
+    package func erasures(limit: Int) -> [(user: UserID, conversation: ConversationID)] {
+        view.pairs(in: Tables.allErasures, limit: limit).compactMap { pair in
+            Tables.conversation(atEndOf: pair.key).map { (Tables.user(ofErasure: pair.key), $0) }
+        }
+    }
+
     /// How each device of the user is woken, without those that have no registration.
     package func pushRegistrations(
         of user: UserID
@@ -30,6 +37,7 @@ extension ChatReader {
     package func answer(
         _ request: AccountRequest, pending: [InboxRow], connected: ([DeviceState]) -> [DeviceState]
     ) -> OperationResult {
+        if isErased(request.user) { return .refused(.accountErased) }
         switch request.ask {
         case .change: preconditionFailure("a change is proposed")
         case .devices: return .account(.devices(connected(devices(of: request.user))))
@@ -46,12 +54,21 @@ extension ChatReader {
             }
             return .account(.row(row))
         case .rows(let after, let limit):
-            let pairs = view.pairs(in: Tables.inbox(request.user, after: after), limit: limit + 1)
-            let rows = pairs.prefix(limit).compactMap { pair in
-                Tables.conversation(atEndOf: pair.key).flatMap { view.inboxRow(request.user, $0) }
-            }
-            return .account(.rows(ConversationsPage(rows: rows, hasMore: pairs.count > limit)))
+            return .account(.rows(rows(of: request.user, after: after, limit: limit, pending: pending)))
         }
+    }
+
+    private func rows(
+        of user: UserID, after: ConversationID?, limit: Int, pending: [InboxRow]
+    ) -> ConversationsPage {
+        let pairs = view.pairs(in: Tables.inbox(user, after: after), limit: limit + 1)
+        var ids = Set(pairs.compactMap { Tables.conversation(atEndOf: $0.key) })
+        for row in pending where after.map({ row.conversation > $0 }) ?? true { ids.insert(row.conversation) }
+        let rows = ids.sorted().prefix(limit).compactMap { id in
+            let later = pending.first { $0.conversation == id }
+            return view.inboxRow(user, id)?.merged(with: later) ?? later
+        }
+        return ConversationsPage(rows: rows, hasMore: ids.count > limit)
     }
 
     /// Only devices with keys count: nobody can encrypt for the others.

@@ -3,7 +3,10 @@ import Wire
 
 extension ChatReader {
     /// Whether the user has come itself, or a backend made it.
-    package func userExists(_ user: UserID) -> Bool { view.user(user)?.created != nil }
+    package func userExists(_ user: UserID) -> Bool { view.user(user)?.isActive == true }
+
+    /// Whether the account was erased.
+    package func isErased(_ user: UserID) -> Bool { view.user(user)?.erased != nil }
 
     /// The user's own row; `nil` when it never was heard of.
     package func user(_ user: UserID) -> UserRecord? { view.user(user) }

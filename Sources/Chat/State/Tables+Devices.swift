@@ -34,6 +34,19 @@ extension Tables {
 
     static func keyFetches(_ user: UserID) -> KeyRange { KeyRange(prefix: start(.keyFetches, user).bytes) }
 
+    static func erasure(_ user: UserID, _ conversation: ConversationID) -> [UInt8] {
+        var writer = start(.erasures, user)
+        writer.identity(conversation)
+        return writer.bytes
+    }
+
+    static let allErasures = KeyRange(prefix: [Table.erasures.rawValue])
+
+    /// The user of a key of the erasures table.
+    static func user(ofErasure key: [UInt8]) -> UserID {
+        UserID(unchecked: String(decoding: key.dropFirst().dropLast(17), as: UTF8.self))
+    }
+
     /// All positions of a user's devices.
     static func positions(_ user: UserID) -> KeyRange { KeyRange(prefix: start(.positions, user).bytes) }
 

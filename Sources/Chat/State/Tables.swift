@@ -28,6 +28,7 @@ import Wire
 /// | 0x18 devices | user, 0, device | `DeviceDetails`: name, push registration |
 /// | 0x19 device keys | user, 0, device | `DeviceKeysRecord` |
 /// | 0x1A one-time prekeys | user, 0, device, 0, id (4) | the key |
+/// | 0x1C erasures | user, 0, conversation (16) | nothing: the conversation may hold what the erased user wrote |
 /// | 0x1B key fetches | user, 0, fetch (16) | `KeyFetchRecord`: what a fetch handed out |
 /// | 0x1F push outbox | user, 0, conversation (16) | `PushOutboxRecord`: what devices may have to be told |
 /// | 0x0E, 0x15 to 0x17 | see `Tables+Privacy` | |
@@ -57,6 +58,7 @@ enum Tables {
         case oneTimePrekeys = 0x1A
         case keyFetches = 0x1B
         case pushOutbox = 0x1F
+        case erasures = 0x1C
     }
 
     static func conversation(_ id: ConversationID) -> [UInt8] { key(.conversations, id) }

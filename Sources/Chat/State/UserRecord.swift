@@ -15,6 +15,8 @@ package struct UserRecord: Hashable, Sendable {
     package var created: Timestamp?
     package var inboxVersion: InboxVersion = .zero
     package var lastSeen: Timestamp?
+    /// When the account was erased; its id is never used again.
+    package var erased: Timestamp?
     /// In the order they registered.
     package var devices: [Device] = []
     /// The latest revocations, oldest first: tokens of before them open nothing for these devices.
@@ -28,6 +30,15 @@ package struct UserRecord: Hashable, Sendable {
     }
 
     package init() {}
+
+    package var isActive: Bool { created != nil && erased == nil }
+
+    mutating func erase(at: Timestamp) {
+        erased = at
+        lastSeen = nil
+        devices = []
+        revoked = []
+    }
 
     package func device(_ id: DeviceID) -> Device? { devices.first { $0.id == id } }
 
@@ -50,6 +61,7 @@ extension UserRecord {
         writer.optional(created) { $0.timestamp($1) }
         writer.counter(inboxVersion)
         writer.optional(lastSeen) { $0.timestamp($1) }
+        writer.optional(erased) { $0.timestamp($1) }
         writer.list(devices) { writer, device in
             writer.text(device.id)
             writer.counter(device.version)
@@ -68,6 +80,7 @@ extension UserRecord {
         created = try ChatCodec.optionalTimestamp(from: &reader)
         inboxVersion = try reader.counter()
         lastSeen = try ChatCodec.optionalTimestamp(from: &reader)
+        erased = try ChatCodec.optionalTimestamp(from: &reader)
         devices = try reader.list { (reader) throws(DecodingFailure) in
             Device(
                 id: try reader.textIdentity(), version: try reader.counter(), usedAt: try reader.timestamp())

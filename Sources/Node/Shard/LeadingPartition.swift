@@ -17,6 +17,7 @@ final class LeadingPartition {
     var users: [UserID: UserActor] = [:]
     var fanout: FanoutMachine
     var inbox = InboxMerger()
+    var erasure = ErasureMachine()
     var acks = AckMerger()
     var snapshots = MemberSnapshots()
     var expiry = ExpiryMachine()
@@ -141,6 +142,7 @@ extension ShardActor {
             case .notify(let job): order(job, in: leading)
             case .presenceChanged(let user): leading.board.changed(user)
             case .typing(let items): ports.send(typing: items)
+            case .eraseMember(let request): ask(request, in: leading)
             }
         }
     }
@@ -201,6 +203,7 @@ extension ShardActor {
             for mark in marks { leading.acks.see(mark) }
             return []
         case .account(let command): return [.reply(command.token, .refused(refusal))]
+        case .eraseMember(let command): return [.reply(command.token, .refused(refusal))]
         case .fanoutProgress: return []
         case .pushed(let marks):
             leading.push.refused(marks, now: clock.tick())

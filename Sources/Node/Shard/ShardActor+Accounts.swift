@@ -23,6 +23,7 @@ extension ShardActor {
 
     func handle(_ outcome: AccountOutcome, in leading: LeadingPartition) {
         leading.acks.forget(outcome.revoked, of: outcome.user)
+        if outcome.isErased { leading.erasure.noted() }
         let result: OperationResult =
             switch outcome.result {
             case .success(let result): .account(result)

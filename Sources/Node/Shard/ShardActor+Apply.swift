@@ -105,6 +105,7 @@ extension ShardActor {
                 leading.acks.forget(evicted, of: user)
                 registered(device, of: user, evicted: evicted, in: leading)
             case .account(let account): handle(account, in: leading)
+            case .memberErased(let erasure): handle(erasure, in: leading)
             case .inbox(let rows): committed(rows, in: leading)
             case .deviceAcks: leading.acks.committed()
             case .lastSeen, .fanoutProgressed: break

@@ -188,6 +188,7 @@ extension ShardActor {
 
     /// Once a second: repeats what was not acknowledged, notes what was, and lets idle actors go.
     private func tidy(_ leading: LeadingPartition, now: Tick) {
+        perform(leading.erasure.take(now: now, reader: reader(leading.group)), in: leading)
         let items = leading.fanout.takeResends(now: now)
         if !items.isEmpty { ports.send(fanout: items) }
         let progress = leading.fanout.takeProgress()

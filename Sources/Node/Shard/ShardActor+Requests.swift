@@ -59,6 +59,7 @@ extension ShardActor {
             for ack in acks { leading.acks.acknowledge(ack) }
             ports.answer(origin, .result(.ok))
         case .changeMessage(let request): change(request, origin: origin, in: leading, isConfirmed: false)
+        case .eraseMember(let request): erase(request, origin: origin, in: leading)
         case .account(let request) where request.isChange:
             change(request, origin: origin, in: leading)
         case .setDisappearing(let request): setDisappearing(request, origin: origin, in: leading)
@@ -112,7 +113,12 @@ extension ShardActor {
     }
 
     private func ensure(_ user: UserID, origin: RequestOrigin, in leading: LeadingPartition) {
-        if reader(leading.group).userExists(user) { return ports.answer(origin, .result(.ok)) }
+        let reader = reader(leading.group)
+        if reader.userExists(user) { return ports.answer(origin, .result(.ok)) }
+        if reader.isErased(user) {
+            let refusal = Refusal(.gone, "This account was deleted.")
+            return ports.answer(origin, .result(.refused(refusal)))
+        }
         let token = leading.token(for: origin)
         if leading.ensuring[user] != nil {
             leading.ensuring[user]?.append(token)

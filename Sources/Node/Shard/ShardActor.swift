@@ -127,6 +127,8 @@ actor ShardActor {
         case .memberSnapshots(let snapshots): receive(snapshots)
         case .typing(let items): receive(typing: items)
         case .flagsDelivered(let group, let updates): flagsDelivered(updates, group: group)
+        case .memberErased(let group, let request, let result):
+            memberErased(request, result, group: group)
         case .metadata(let metadata): adopt(metadata)
         case .suspicion(let node, let isSuspect): raft.suspect(node: node, isSuspect)
         case .leaderChanged(let group): leaderChanged(of: group)

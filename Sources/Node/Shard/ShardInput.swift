@@ -19,6 +19,8 @@ enum ShardInput: Sendable {
     case typing([TypingItem])
     /// Conversations have committed what a partition led here has sent them.
     case flagsDelivered(GroupID, [MemberFlagsUpdate])
+    /// A conversation's answer to a user's partition.
+    case memberErased(GroupID, EraseMemberRequest, OperationResult)
     /// The committed metadata changed.
     case metadata(ClusterMetadata)
     /// Gossip's opinion of a node.

@@ -44,7 +44,7 @@ extension Operation {
     var isOfConversation: Bool {
         switch self {
         case .send, .receipt, .history, .catchUp, .group, .changeMessage, .setDisappearing, .messageInfo,
-            .groupQuery, .memberFlags, .typing:
+            .groupQuery, .memberFlags, .typing, .eraseMember:
             true
         default: false
         }

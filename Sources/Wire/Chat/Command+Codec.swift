@@ -39,6 +39,7 @@ extension Command {
         case pushed = 120
         case privacy = 80
         case memberFlags = 81
+        case eraseMember = 91
     }
 
     private func write(into writer: inout ByteWriter) {
@@ -105,6 +106,9 @@ extension Command {
         case .memberFlags(let updates):
             writer.u8(Kind.memberFlags.rawValue)
             writer.list(updates) { $1.write(into: &$0) }
+        case .eraseMember(let command):
+            writer.u8(Kind.eraseMember.rawValue)
+            writer.eraseMemberCommand(command)
         }
     }
 
@@ -152,6 +156,7 @@ extension Command {
         case .memberFlags:
             self = .memberFlags(
                 try reader.list { (reader) throws(DecodingFailure) in try MemberFlagsUpdate(from: &reader) })
+        case .eraseMember: self = .eraseMember(try reader.eraseMemberCommand())
         }
     }
 }

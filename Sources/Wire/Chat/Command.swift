@@ -27,6 +27,7 @@ package enum Command: Hashable, Sendable {
     case privacy(PrivacyCommand)
     /// On the conversation's partition again.
     case memberFlags([MemberFlagsUpdate])
+    case eraseMember(EraseMemberCommand)
 }
 
 /// A send as its leader proposes it.

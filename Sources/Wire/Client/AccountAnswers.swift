@@ -48,6 +48,14 @@ extension RestAnswer {
         }
     }
 
+    /// The account is no more; what it wrote goes within moments.
+    package static func erased(_ user: UserID) -> [UInt8] {
+        object { json in
+            json.field("user_id", user)
+            json.field("deleted", true)
+        }
+    }
+
     /// One row of the conversation list.
     package static func conversation(_ row: InboxRow) -> [UInt8] { object { $0.rowFields(row) } }
 }
@@ -75,7 +83,7 @@ extension JSONWriter {
         field("archived", row.settings.isArchived)
     }
 
-    fileprivate mutating func deviceFields(_ device: DeviceState, isOwn: Bool) {
+    mutating func deviceFields(_ device: DeviceState, isOwn: Bool) {
         field("device_id", device.device)
         field("name", device.name)
         field("created_at", device.createdAt)

@@ -8,6 +8,7 @@ package enum CursorText {
     package enum Kind: UInt8, Sendable {
         case sync = 0xA1, history = 0xA2, conversations = 0xA3, members = 0xB1
         case blocks = 0xA4
+        case export = 0xAD
     }
 
     package static let badCursor = Refusal(
@@ -55,7 +56,7 @@ package enum CursorText {
         return user
     }
 
-    private static func seal(_ kind: Kind, _ write: (inout ByteWriter) -> Void) -> String {
+    static func seal(_ kind: Kind, _ write: (inout ByteWriter) -> Void) -> String {
         var writer = ByteWriter()
         writer.u8(kind.rawValue)
         write(&writer)
@@ -65,7 +66,7 @@ package enum CursorText {
         return Base64URL.encode(writer.bytes)
     }
 
-    private static func open<T>(
+    static func open<T>(
         _ text: String, _ kind: Kind, _ read: (inout ByteReader) throws(DecodingFailure) -> T
     ) throws(Refusal) -> T {
         guard let bytes = Base64URL.decode(text), bytes.count > 3, bytes[0] == kind.rawValue else {

@@ -56,6 +56,10 @@ extension ByteWriter {
             identity(conversation)
             rowSettingsChange(change)
             optional(pending) { ChatCodec.write($1, into: &$0) }
+        case .erase: u8(8)
+        case .forgotten(let conversation):
+            u8(9)
+            identity(conversation)
         }
     }
 
@@ -84,6 +88,9 @@ extension ByteWriter {
         case .row(let row):
             u8(6)
             inboxRow(row)
+        case .erased(let next):
+            u8(7)
+            optional(next) { $0.counter($1) }
         }
     }
 
@@ -150,6 +157,8 @@ extension ByteReader {
             return .settings(
                 try identity(), try rowSettingsChange(),
                 pending: try optional { r throws(DecodingFailure) in try ChatCodec.inboxRow(from: &r) })
+        case 8: return .erase
+        case 9: return .forgotten(try identity())
         case let tag: throw .unknown(field: "account change", value: UInt64(tag))
         }
     }
@@ -170,6 +179,8 @@ extension ByteReader {
                 ConversationsPage(
                     rows: try list { r throws(DecodingFailure) in try r.inboxRow() }, hasMore: try bool()))
         case 6: return .row(try inboxRow())
+        case 7:
+            return .erased(next: try optional { r throws(DecodingFailure) in try r.counter(Seq.self) })
         case let tag: throw .unknown(field: "account result", value: UInt64(tag))
         }
     }

@@ -44,6 +44,10 @@ package enum AccountChange: Hashable, Sendable {
     case takeKeys(KeyFetchID)
     /// `pending` is what the leader has merged for the row and not yet committed.
     case settings(ConversationID, RowSettingsChange, pending: InboxRow?)
+    /// The account ends: its devices, keys and settings at once, what it wrote conversation by conversation.
+    case erase
+    /// A conversation has forgotten the erased user.
+    case forgotten(ConversationID)
 }
 
 /// The answer to an `AccountRequest`.
@@ -57,6 +61,8 @@ package enum AccountResult: Hashable, Sendable {
     case rows(ConversationsPage)
     /// A row after its change.
     case row(InboxRow)
+    /// To an `EraseMemberRequest`: where to go on; `nil` when nothing is left.
+    case erased(next: Seq?)
 }
 
 /// A device as its owner sees it.

@@ -85,6 +85,9 @@ extension ByteWriter {
         case .typing(let request):
             u8(85)
             request.write(into: &self)
+        case .eraseMember(let request):
+            u8(91)
+            eraseMemberRequest(request)
         }
     }
 
@@ -219,6 +222,7 @@ extension ByteReader {
         case 84:
             return .memberFlags(try list { r throws(DecodingFailure) in try MemberFlagsUpdate(from: &r) })
         case 85: return .typing(try TypingRequest(from: &self))
+        case 91: return .eraseMember(try eraseMemberRequest())
         case let tag: throw .unknown(field: "operation", value: UInt64(tag))
         }
     }

@@ -46,6 +46,8 @@ package enum Operation: Hashable, Sendable {
     case memberFlags([MemberFlagsUpdate])
     /// On the conversation's partition.
     case typing(TypingRequest)
+    /// On the conversation's partition: a step of forgetting what an erased user wrote.
+    case eraseMember(EraseMemberRequest)
 }
 
 /// The answer to an operation.

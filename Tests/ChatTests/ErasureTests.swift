@@ -1,0 +1,159 @@
+import Testing
+import Vocabulary
+import Wire
+
+@testable import Chat
+
+/// The end of an account.
+@Suite struct ErasureTests {
+    private func erase(_ cluster: TestCluster, _ user: UserID) -> OperationResult? {
+        cluster.call(.account(AccountRequest(user: user, ask: .change(.erase))))
+    }
+
+    private func history(_ cluster: TestCluster, _ conversation: ConversationID, _ user: UserID)
+        -> [MessageRecord]
+    {
+        let query = HistoryQuery(
+            conversation: conversation, user: user, bound: nil, order: .ascending, limit: 200)
+        guard case .history(let page)? = cluster.call(.history(query)) else { return [] }
+        return page.messages
+    }
+
+    private func code(_ result: OperationResult?) -> RefusalCode? {
+        guard case .refused(let refusal)? = result else { return nil }
+        return refusal.code
+    }
+
+    /// Ann and bob, who have written to each other; ann in a group of bob's with two others.
+    private func acquainted() -> (TestCluster, TestDevice, TestDevice) {
+        let cluster = TestCluster()
+        let anns = TestDevice(cluster, ann, phone)
+        let bobs = TestDevice(cluster, bob, phone)
+        for device in [anns, bobs] {
+            device.connect()
+            cluster.settle()
+        }
+        _ = cluster.call(.ensureUser(cat))
+        _ = cluster.send(ann, to: .user(bob), "1", "mine 1")
+        _ = cluster.send(bob, to: .user(ann), "2", "his")
+        _ = cluster.send(ann, to: .user(bob), "3", "mine 2")
+        _ = cluster.call(
+            .group(
+                GroupRequest(
+                    group: club, actor: ann,
+                    change: .create(
+                        GroupCreation(name: "club", members: [bob, cat])))))
+        _ = cluster.send(ann, to: .group(club), "4", "mine 3")
+        cluster.advance(3_000)
+        return (cluster, anns, bobs)
+    }
+
+    @Test func whatTheUserWroteIsGoneEverywhereAndTheRestStays() {
+        let (cluster, anns, bobs) = acquainted()
+        #expect(erase(cluster, ann) == .account(.done))
+        #expect(anns.closeCode == 4003)
+        cluster.advance(5_000)
+        let direct = history(cluster, annBob, bob)
+        #expect(direct.map(\.content) == ["", "his", ""])
+        #expect(direct.map { $0.amendments.deletedAt != nil } == [true, false, true])
+        let group = history(cluster, club, bob).filter { $0.type != .system }
+        #expect(group.map(\.content) == [""])
+        // Bob's list says so too, and heard of it live.
+        let rows = cluster.rows(of: bob)
+        #expect(rows.first { $0.conversation == annBob }?.title == "Deleted user")
+        #expect(rows.allSatisfy { !$0.preview.contains("mine") })
+        #expect(bobs.updates.count { $0.change == .deleted(.everyone) } == 3)
+        #expect(cluster.store(of: ann).reader.erasures(limit: 10).isEmpty)
+    }
+
+    @Test func theUserLeavesItsGroupsAndAnotherOwns() {
+        let (cluster, _, _) = acquainted()
+        _ = erase(cluster, ann)
+        cluster.advance(5_000)
+        let members = cluster.store(of: club).reader.members(of: club).filter(\.isMember)
+        #expect(members.map(\.user) == [bob, cat])
+        #expect(members.contains { $0.role == .owner })
+    }
+
+    @Test func nobodyIsThereAnyMore() {
+        let (cluster, anns, _) = acquainted()
+        _ = erase(cluster, ann)
+        cluster.advance(5_000)
+        #expect(code(cluster.send(bob, to: .user(ann), "5")) == .gone)
+        #expect(code(cluster.send(ann, to: .user(bob), "6")) == .gone)
+        #expect(code(cluster.send(ann, to: .group(club), "7")) == .notMember)
+        #expect(code(cluster.call(.ensureUser(ann))) == .gone)
+        #expect(cluster.call(.usersExist([ann])) == .usersExist([false]))
+        #expect(code(cluster.call(.account(AccountRequest(user: ann, ask: .devices)))) == .gone)
+        #expect(
+            code(
+                cluster.call(
+                    .account(AccountRequest(user: ann, ask: .change(.takeKeys(KeyFetchID(high: 1, low: 1))))))
+            )
+                == .gone)
+        anns.connect()
+        cluster.settle()
+        anns.finishOpening()
+        #expect(anns.refusal?.code == .gone)
+        #expect(cluster.store(of: ann).reader.devices(of: ann).isEmpty)
+        // A retry is told the same.
+        #expect(erase(cluster, ann) == .account(.done))
+    }
+
+    @Test func aNewLeaderFinishesWhatAnotherBegan() {
+        let (cluster, _, _) = acquainted()
+        let token = cluster.ask(.account(AccountRequest(user: ann, ask: .change(.erase))))
+        cluster.settle()
+        #expect(cluster.results[token] == .account(.done))
+        #expect(cluster.store(of: ann).reader.erasures(limit: 10).count == 2)
+        for place in cluster.partitions.indices { cluster.failover(place) }
+        cluster.advance(30_000)
+        #expect(cluster.store(of: ann).reader.erasures(limit: 10).isEmpty)
+        #expect(history(cluster, annBob, bob).map(\.content) == ["", "his", ""])
+    }
+
+    @Test func longConversationsAreForgottenStepByStep() {
+        let (cluster, _, _) = acquainted()
+        for number in 0..<ChatRules.erasureStep * 2 {
+            let (sender, other) = number % 2 == 0 ? (ann, bob) : (bob, ann)
+            _ = cluster.send(sender, to: .user(other), "n\(number)", "text \(number)")
+        }
+        cluster.advance(3_000)
+        cluster.proposed = []
+        _ = erase(cluster, ann)
+        cluster.advance(5_000)
+        let steps = cluster.proposed.compactMap { command -> EraseMemberRequest? in
+            guard case .eraseMember(let command) = command else { return nil }
+            return command.request
+        }
+        #expect(steps.filter { $0.conversation == annBob }.map(\.from) == [1, 65, 129].map { Seq($0) })
+        #expect(history(cluster, annBob, bob).allSatisfy { ($0.sender == ann) == $0.content.isEmpty })
+    }
+
+    @Test func aReactionGoesToo() {
+        let (cluster, _, _) = acquainted()
+        guard let his = history(cluster, annBob, bob).first(where: { $0.sender == bob }) else {
+            Issue.record("no message")
+            return
+        }
+        let react = MessageChangeRequest(message: his.messageID, actor: ann, change: .react("👍"))
+        _ = cluster.call(.changeMessage(react))
+        #expect(history(cluster, annBob, bob)[1].reactions.count == 1)
+        _ = erase(cluster, ann)
+        cluster.advance(5_000)
+        #expect(history(cluster, annBob, bob)[1].reactions.isEmpty)
+    }
+
+    /// A conversation that began while the account went: its first message is on its way to the inbox.
+    @Test func aRowThatComesLateIsForgottenToo() {
+        let cluster = TestCluster()
+        for user in [ann, bob] { _ = cluster.call(.ensureUser(user)) }
+        _ = cluster.send(ann, to: .user(bob), "1", "mine")
+        #expect(cluster.store(of: ann).reader.inboxRow(ann, annBob) == nil)
+        _ = erase(cluster, ann)
+        cluster.advance(30_000)
+        #expect(history(cluster, annBob, bob).map(\.content) == [""])
+        #expect(cluster.store(of: ann).reader.erasures(limit: 10).isEmpty)
+        #expect(code(cluster.send(bob, to: .user(ann), "2")) == .gone)
+    }
+}
