@@ -23,6 +23,7 @@ let hummingbird: [Target.Dependency] = [
     .product(name: "HummingbirdCore", package: "hummingbird"),
     .product(name: "HTTPTypes", package: "swift-http-types"),
 ]
+let ssl: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let pushing: [Target.Dependency] = [
     .product(name: "AsyncHTTPClient", package: "async-http-client"),
     .product(name: "JWTKit", package: "jwt-kit"),
@@ -86,14 +87,21 @@ let package = Package(
         target(
             "NodeConfig",
             ["Vocabulary", .product(name: "Configuration", package: "swift-configuration")]),
-        target("PeerTransport", ["Vocabulary", "Wire", "Sealing", "Observability", log] + nio),
+        target("PortSecurity", ["NodeConfig", ssl] + nio),
+        target(
+            "PeerTransport", ["Vocabulary", "Wire", "Sealing", "Observability", "PortSecurity", log] + nio),
         target(
             "Gateway",
             [
-                "Vocabulary", "Wire", "ClientSession", "Observability", "NodeConfig", log,
+                "Vocabulary", "Wire", "ClientSession", "Observability", "NodeConfig", "PortSecurity", log,
                 .product(name: "JWTKit", package: "jwt-kit"),
             ] + nio + nioHTTP + hummingbird),
-        target("Admin", ["Vocabulary", "Observability", "NodeConfig", log] + nio + hummingbird),
+        target(
+            "Admin",
+            [
+                "Vocabulary", "Observability", "NodeConfig", "PortSecurity", log,
+                .product(name: "HummingbirdTLS", package: "hummingbird"),
+            ] + nio + hummingbird),
         target("Push", ["Vocabulary", "Wire"] + pushing + nio + nioHTTP),
 
         // Layer 3: shells. The actors around the machines.
@@ -102,12 +110,13 @@ let package = Package(
             [
                 "Vocabulary", "Sealing", "Wire", "Membership", "Placement", "Consensus", "Chat",
                 "ClientSession",
-                "Storage", "RocksStorage", "Observability", "NodeConfig", "PeerTransport", "Push", "Gateway", "Admin",
-                log, .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                "Storage", "RocksStorage", "Observability", "NodeConfig", "PeerTransport", "Push", "Gateway",
+                "Admin",
+                "PortSecurity", log, .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ] + nio + hummingbird),
 
         // Layer 4: what people run and link.
-        target("MartletClient", ["Sealing"] + nio + nioHTTP),
+        target("MartletClient", ["Sealing", ssl] + nio + nioHTTP),
         .executableTarget(
             name: "martlet",
             dependencies: [

@@ -1,9 +1,11 @@
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
+import HummingbirdTLS
 import Logging
 import NIOCore
 import NodeConfig
+import PortSecurity
 import Synchronization
 
 /// The admin port: health, metrics, the state of the cluster, operations and the web console over HTTP.
@@ -15,12 +17,15 @@ package final class AdminServer: Sendable {
     private let routes: AdminRoutes
     private let group: any EventLoopGroup
     private let logger: Logger
+    private let security: PortSecurity?
     private let port = Mutex<Int?>(nil)
 
     /// - Parameter token: what `Authorization: Bearer` must carry; `nil` asks for nothing (loopback only).
     package init(
-        address: HostPort, source: any AdminSource, token: String?, group: any EventLoopGroup, logger: Logger
+        address: HostPort, source: any AdminSource, token: String?, security: PortSecurity? = nil,
+        group: any EventLoopGroup, logger: Logger
     ) {
+        self.security = security
         self.address = address
         self.group = group
         self.logger = logger
@@ -30,13 +35,18 @@ package final class AdminServer: Sendable {
     /// The port that is listened on; `nil` before it is bound.
     package var boundPort: Int? { port.withLock { $0 } }
 
+    private func server() throws -> HTTPServerBuilder {
+        guard let security else { return .http1() }
+        return try .tls(.http1(), tlsConfiguration: security.serverConfiguration())
+    }
+
     /// Binds, serves, and returns when it is told to stop.
     ///
     /// - Parameter onListening: called once, when the port is bound.
     /// - Throws: when the port cannot be bound.
     package func run(onListening: @escaping @Sendable () -> Void = {}) async throws {
         let application = Application(
-            router: routes.router(),
+            router: routes.router(), server: try server(),
             configuration: ApplicationConfiguration(
                 address: .hostname(address.host, port: address.port), serverName: "martlet"),
             onServerRunning: { channel in

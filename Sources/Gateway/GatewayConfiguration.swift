@@ -1,5 +1,6 @@
 import ClientSession
 import NIOCore
+import PortSecurity
 import Vocabulary
 
 /// Where the client port listens, and what it keeps to.
@@ -8,13 +9,16 @@ package struct GatewayConfiguration: Sendable {
     /// Zero lets the system choose.
     package var port: Int
     package var limits: Limits
+    /// `nil` for plain HTTP.
+    package var security: PortSecurity?
     /// Connections the kernel holds while they wait to be accepted: a reconnect storm comes all at once.
     package var backlog: Int32 = 4_096
 
-    package init(host: String, port: Int, limits: Limits) {
+    package init(host: String, port: Int, limits: Limits, security: PortSecurity? = nil) {
         self.host = host
         self.port = port
         self.limits = limits
+        self.security = security
     }
 }
 

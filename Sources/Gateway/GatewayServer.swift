@@ -4,6 +4,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import Observability
+import PortSecurity
 import Vocabulary
 
 /// The client port of one node: accepts, upgrades to WebSocket or answers REST, drains and stops.
@@ -47,11 +48,12 @@ package final class GatewayServer: Sendable {
                 value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 1_024, maximum: 65_536)
             )
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
-            .childChannelInitializer { [services, rest, hubs] channel in
+            .childChannelInitializer { [services, rest, hubs, security = configuration.security] channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let hub = hubs[ObjectIdentifier(channel.eventLoop)] else {
                         throw ChannelError.inappropriateOperationForState
                     }
+                    try security?.secure(accepted: channel)
                     let handlers = UpgradePipeline()
                     try handlers.add(to: channel.pipeline)
                     try channel.pipeline.syncOperations.addHandler(

@@ -20,11 +20,13 @@ package struct RESTConnection: Sendable {
     package static func connect(
         to endpoint: Endpoint, on group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
     ) async throws -> RESTConnection {
+        let security = try EndpointSecurity(endpoint)
         let channel = try await ClientBootstrap(group: group)
             .connectTimeout(.seconds(5))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    try security?.add(to: channel)
                     try channel.pipeline.syncOperations.addHTTPClientHandlers()
                     try channel.pipeline.syncOperations.addHandler(RESTHandler())
                 }

@@ -181,6 +181,7 @@ extension RawConnection {
     private func configure(_ channel: any Channel) throws {
         self.channel = channel
         try target.prepare?(channel)
+        try EndpointSecurity(target.endpoint)?.add(to: channel)
         let handshake = HandshakeHandler(target: target) { [self] in end($0) }
         let boundHandshake = NIOLoopBound(handshake, eventLoop: eventLoop)
         let bound = NIOLoopBound(self, eventLoop: eventLoop)

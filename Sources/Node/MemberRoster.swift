@@ -12,10 +12,13 @@ final class MemberRoster: Sendable {
 
     private let node: NodeID
     private let clock: NodeClock
+    private let clientScheme: String
     private let seen = NIOLockedValueBox<[NodeID: Seen]>([:])
     private let source = NIOLockedValueBox<(@Sendable () -> [MemberView])?>(nil)
 
-    init(node: NodeID, clock: NodeClock) {
+    /// - Parameter clientScheme: `ws` or `wss`; the client ports of a cluster are alike.
+    init(node: NodeID, clock: NodeClock, clientScheme: String) {
+        self.clientScheme = clientScheme
         self.node = node
         self.clock = clock
     }
@@ -56,6 +59,6 @@ final class MemberRoster: Sendable {
         members.filter {
             $0.record.node != node && $0.status == .alive && !$0.record.addresses.client.isEmpty
         }
-        .map { "ws://\($0.record.addresses.client)/v1/ws" }
+        .map { "\(clientScheme)://\($0.record.addresses.client)/v1/ws" }
     }
 }

@@ -36,6 +36,7 @@ final class NodeAssembly: Sendable {
     /// What ends this node from within.
     /// What `martlet recover apply` has done in this data directory.
     private let recoveries: RecoveryRecord
+    private let security: NodeSecurity
     private let failures: AsyncStream<NodeFailure>
     private let failureSink: AsyncStream<NodeFailure>.Continuation
 
@@ -53,6 +54,7 @@ final class NodeAssembly: Sendable {
             throw NodeFailure.badGossipKey("it is needed: every node of a cluster has the same key")
         }
         keys = NIOLockedValueBox(ring)
+        security = try NodeSecurity(configuration.tls)
         recoveries = try RecoveryRecord.read(directory: configuration.dataDirectory)
         (failures, failureSink) = AsyncStream.makeStream()
         let threads = configuration.shards ?? System.coreCount
@@ -68,8 +70,8 @@ final class NodeAssembly: Sendable {
     /// Starts everything, then serves until the task is cancelled.
     func run() async throws {
         let server = AdminServer(
-            address: configuration.listen.admin, source: admin, token: secrets.adminToken, group: group,
-            logger: quiet("martlet.admin"))
+            address: configuration.listen.admin, source: admin, token: secrets.adminToken,
+            security: security.admin, group: group, logger: quiet("martlet.admin"))
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await server.run() }
             tasks.addTask {
@@ -101,7 +103,8 @@ final class NodeAssembly: Sendable {
             identity: PeerIdentity(
                 cluster: identity.cluster ?? .none, node: node, bootEpoch: identity.bootEpoch,
                 bootNonce: generator.next(), keys: keys.withLockedValue { $0.keys.map(\.bytes) }),
-            group: group, outboxBytesMax: configuration.limits.peerQueueBytesMax, logger: logger)
+            group: group, outboxBytesMax: configuration.limits.peerQueueBytesMax,
+            security: security.peer, logger: logger)
         if identity.cluster == nil {
             try await join(&identity, node: node, transport: transport)
         } else {
@@ -180,7 +183,7 @@ final class NodeAssembly: Sendable {
         let ports = NodePorts(
             node: node, transport: transport, sessions: SessionHub(bootEpoch: identity.bootEpoch),
             clock: clock, metrics: metrics, pushRules: PushMachine.Rules(configuration.push))
-        let roster = MemberRoster(node: node, clock: clock)
+        let roster = MemberRoster(node: node, clock: clock, clientScheme: security.clientScheme)
         let handover = PartitionHandover(
             ports: ports, state: state, roster: roster, transport: transport, loop: loops[0])
         let shards = makeShards(ports: ports, store: store, log: log, roster: roster, ending: ending)
@@ -220,7 +223,7 @@ final class NodeAssembly: Sendable {
         let gateway = GatewayServer(
             configuration: GatewayConfiguration(
                 host: configuration.listen.client.host, port: configuration.listen.client.port,
-                limits: configuration.limits),
+                limits: configuration.limits, security: security.client),
             dispatcher: dispatcher, tokens: tokens, group: group, metrics: metrics,
             logger: quiet("martlet.client"))
         let life = NodeOperations(
@@ -430,6 +433,7 @@ final class NodeAssembly: Sendable {
                 await parts.gossip.rekey(
                     GossipSealer(cluster: parts.ports.transport.identity.cluster, keyRing: ring))
             }
+            try security.reload()
             logger.notice("gossip keys reloaded", metadata: ["gossip.keys": "\(ring.keys.count)"])
         } catch {
             logger.error("gossip keys stay as they are", metadata: ["error": "\(error)"])

@@ -36,7 +36,8 @@ package enum NodeProcess {
             cluster: .none, node: NodeID(high: generator.next(), low: generator.next()), bootEpoch: 1,
             bootNonce: generator.next(), keys: [key.bytes])
         let transport = PeerTransport(
-            identity: identity, group: group, outboxBytesMax: 1 << 20, logger: Logger(label: "martlet.init"))
+            identity: identity, group: group, outboxBytesMax: 1 << 20,
+            security: try NodeSecurity(configuration.tls).peer, logger: Logger(label: "martlet.init"))
         for seed in configuration.seeds {
             let address = PeerAddress(host: seed.host, port: seed.port)
             do {

@@ -22,7 +22,7 @@ struct ConfigurationReader {
         }
         // The environment is shared with other programs, so only what this version refuses is looked for
         // there.
-        for key in ["tls.client.cert", "tls.peer.cert", "tls.admin.cert", "auth.jwks_url"] {
+        for key in ["auth.jwks_url"] {
             guard let setting = try? sources.text(key), setting.source == "environment" else { continue }
             refuse(key, reason(forUnknown: key), source: setting.source)
         }

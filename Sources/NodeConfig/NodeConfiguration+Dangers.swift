@@ -30,10 +30,13 @@ extension NodeConfiguration {
     }
 
     private func checkExposure(_ reader: inout ConfigurationReader) {
-        for (key, address) in named(listen, "listen") where !address.isLoopback && !isInsecure {
+        let secured = [tls.client, tls.peer, tls.admin].map { $0 != nil }
+        for ((key, address), isSecured) in zip(named(listen, "listen"), secured)
+        where !address.isLoopback && !isSecured && !isInsecure {
             reader.refuse(
                 key,
-                "\(address) is reachable from other hosts without TLS: use loopback, or say insecure: true")
+                "\(address) is reachable from other hosts without TLS: set tls.\(key.dropFirst("listen.".count)).cert and .key, "
+                    + "use loopback, or say insecure: true")
         }
         if !listen.admin.isLoopback && adminTokenFile == nil {
             reader.refuse(

@@ -47,6 +47,9 @@ extension NodeConfiguration {
         auth = AuthSection(
             hs256SecretFile: reader.path("auth.hs256_secret_file"), jwksFile: reader.path("auth.jwks_file"),
             audience: reader.text("auth.audience"), issuer: reader.text("auth.issuer"))
+        tls = TLSSection(
+            client: reader.tlsFiles("client"), peer: reader.tlsFiles("peer"),
+            admin: reader.tlsFiles("admin"))
         adminTokenFile = reader.path("admin.token_file")
         limits = Limits()
         for limit in NodeConfigurationKeys.limits {
@@ -73,5 +76,26 @@ extension NodeConfiguration.Thresholds {
         if let value = reader.number("limits.move_bytes_per_second", in: 65_536...1 << 40) {
             moveBytesPerSecond = UInt64(value)
         }
+    }
+}
+
+extension ConfigurationReader {
+    /// The files of one port; `nil` when none is named. A certificate and its key go together.
+    fileprivate mutating func tlsFiles(_ port: String) -> NodeConfiguration.TLSFiles? {
+        let prefix = "tls.\(port)"
+        let (certificate, key, authority) = (
+            path("\(prefix).cert"), path("\(prefix).key"), path("\(prefix).ca")
+        )
+        guard certificate != nil || key != nil || authority != nil else { return nil }
+        guard let certificate, let key else {
+            refuse(
+                certificate == nil ? "\(prefix).cert" : "\(prefix).key",
+                "is required with the other keys of \(prefix)")
+            return nil
+        }
+        if port == "peer" && authority == nil {
+            refuse("\(prefix).ca", "is required: nodes check each other's certificate")
+        }
+        return NodeConfiguration.TLSFiles(certificate: certificate, key: key, authority: authority)
     }
 }

@@ -36,6 +36,27 @@ package struct NodeConfiguration: Hashable, Sendable {
         package var issuer: String?
     }
 
+    /// PEM files of one port.
+    package struct TLSFiles: Hashable, Sendable {
+        package var certificate: String
+        package var key: String
+        /// Who must have signed the other side's certificate; `nil` asks for none.
+        package var authority: String?
+
+        package init(certificate: String, key: String, authority: String? = nil) {
+            self.certificate = certificate
+            self.key = key
+            self.authority = authority
+        }
+    }
+
+    /// `nil` for a port without TLS.
+    package struct TLSSection: Hashable, Sendable {
+        package var client: TLSFiles?
+        package var peer: TLSFiles?
+        package var admin: TLSFiles?
+    }
+
     package struct LogSection: Hashable, Sendable {
         package enum Level: String, Hashable, Sendable, CaseIterable {
             case trace, debug, info, notice, warning, error, critical
@@ -70,6 +91,7 @@ package struct NodeConfiguration: Hashable, Sendable {
     package var seeds: [HostPort]
     package var cluster: ClusterSection
     package var auth: AuthSection
+    package var tls = TLSSection()
     /// A file with the bearer token that the admin port asks for.
     package var adminTokenFile: String?
     package var limits: Limits

@@ -11,6 +11,9 @@ enum NodeConfigurationKeys {
             "advertise.client", "advertise.peer", "advertise.admin",
             "cluster.name", "cluster.replication_factor", "cluster.partitions", "cluster.gossip_key_file",
             "auth.hs256_secret_file", "auth.jwks_file", "auth.audience", "auth.issuer",
+            "tls.client.cert", "tls.client.key", "tls.client.ca", "tls.peer.cert", "tls.peer.key",
+            "tls.peer.ca",
+            "tls.admin.cert", "tls.admin.key", "tls.admin.ca",
             "admin.token_file", "log.level", "log.format",
             "limits.disk_low_bytes", "limits.disk_full_bytes", "limits.replace_after_ms",
             "limits.move_bytes_per_second",
@@ -25,11 +28,6 @@ enum NodeConfigurationKeys {
 
     /// Keys that the contract names and this version cannot honour: refused, never ignored.
     static func refusal(of key: String) -> String? {
-        if key.hasPrefix("tls.") {
-            return
-                "this version has no TLS of its own; leave it out, listen on loopback or a private network, "
-                + "and end TLS in a proxy in front of the client port"
-        }
         if key == "auth.jwks_url" { return "this version fetches no keys; use auth.jwks_file" }
         return nil
     }

@@ -58,6 +58,7 @@ extension PeerTransport {
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    try self.secure(dialled: channel)
                     let handler = PeerDiallingHandler(identity: identity, expected: node) { event in
                         Self.advance(event, request, channel: channel, progress: progress, promise: promise)
                     }

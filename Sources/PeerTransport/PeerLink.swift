@@ -152,6 +152,7 @@ extension PeerLink {
     private func prepare(_ channel: any Channel, attempt: UInt64) throws {
         guard connection.value.attempt == attempt else { throw ChannelError.ioOnClosedChannel }
         connection.value.sockets.append(channel)
+        try transport.secure(dialled: channel)
         let handler = PeerDiallingHandler(identity: transport.identity, expected: node) { event in
             self.handle(event, channel: channel, attempt: attempt)
         }

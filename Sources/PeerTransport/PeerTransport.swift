@@ -2,6 +2,7 @@ import Logging
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
+import PortSecurity
 import Vocabulary
 import Wire
 
@@ -46,10 +47,16 @@ package final class PeerTransport: Sendable {
     private let state: NIOLockedValueBox<State>
     private let group: any EventLoopGroup
     private let outboxBytesMax: Int
+    /// `nil` for links in the clear.
+    private let security: PortSecurity?
     let logger: Logger
     private let delegateBox = NIOLockedValueBox<(any PeerTransportDelegate)?>(nil)
 
-    package init(identity: PeerIdentity, group: any EventLoopGroup, outboxBytesMax: Int, logger: Logger) {
+    package init(
+        identity: PeerIdentity, group: any EventLoopGroup, outboxBytesMax: Int, security: PortSecurity? = nil,
+        logger: Logger
+    ) {
+        self.security = security
         state = NIOLockedValueBox(State(identity: identity))
         self.group = group
         self.outboxBytesMax = outboxBytesMax
@@ -88,6 +95,7 @@ package final class PeerTransport: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     self.remember(channel)
+                    try self.security?.secure(accepted: channel)
                     try channel.pipeline.syncOperations.addHandlers([
                         PeerFrameHandler(), PeerAnsweringHandler(transport: self),
                     ])
@@ -107,6 +115,9 @@ package final class PeerTransport: Sendable {
             _ = self.state.withLockedValue { $0.accepted.removeValue(forKey: key) }
         }
     }
+
+    /// Makes a socket that this node has dialled one under TLS, when the peer port has it.
+    func secure(dialled channel: any Channel) throws { try security?.secure(dialled: channel) }
 
     /// Keeps a link to `node` at `address`; a changed address redials at once.
     package func connect(to node: NodeID, at address: PeerAddress) {

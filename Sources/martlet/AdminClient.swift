@@ -12,12 +12,15 @@ struct AdminOptions: ParsableArguments {
     @Option(help: "File with the bearer token, when the port asks for one.")
     var tokenFile: String?
 
+    @Option(help: "PEM file of who signed the admin port's certificate, for https.")
+    var ca: String?
+
     @Flag(help: "Print the answer as JSON.")
     var json = false
 
     func validate() throws {
         guard Endpoint(admin) != nil else {
-            throw ValidationError("--admin takes http://host:port, not '\(admin)'")
+            throw ValidationError("--admin takes http://host:port or https://host:port, not '\(admin)'")
         }
     }
 
@@ -31,7 +34,8 @@ struct AdminOptions: ParsableArguments {
     }
 
     private func call(_ method: HTTPMethod, _ path: String) async throws -> String {
-        guard let endpoint = Endpoint(admin) else { throw ValidationError("bad --admin") }
+        guard var endpoint = Endpoint(admin) else { throw ValidationError("bad --admin") }
+        endpoint.authorityFile = ca
         let token = try tokenFile.map { try String(contentsOfFile: $0, encoding: .utf8) }
         let answer: RESTConnection.Answer
         do {

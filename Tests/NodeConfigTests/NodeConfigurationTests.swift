@@ -108,7 +108,11 @@ private let fine = """
         ("advertise: {peer: 0.0.0.0:8411}\n", "advertise.peer"),
         ("limits: {presence_ms: 5000}\n", "limits.presence_ms"),
         ("limits: {disk_low_bytes: 1, disk_full_bytes: 2}\n", "limits.disk_full_bytes"),
-        ("tls: {client: {cert: a.pem, key: b.pem}}\n", "tls.client.cert"),
+        ("tls: {client: {cert: a.pem}}\n", "tls.client.key"),
+        ("tls: {admin: {key: a.pem}}\n", "tls.admin.cert"),
+        ("tls: {peer: {cert: a.pem, key: b.pem}}\n", "tls.peer.ca"),
+        ("node: {weight: heavy}\n", "node.weight"),
+        ("limits: {move_bytes_per_second: 5}\n", "limits.move_bytes_per_second"),
         ("push: {apns: {key: x}}\n", "push.apns.key"),
     ])
     func badSettingsAreRefusedByKey(addition: String, key: String) throws {
