@@ -112,7 +112,9 @@ package struct NodeMetrics: Sendable {
             "push_total", "Push notifications by provider and result.", labels: ("provider", "result"), pushes
         )
         text.counter("deduplicated_total", "Sends answered with an earlier result.", deduplicated)
-        text.gauge("inbox_lag_milliseconds", "From a commit to its inbox rows.", inboxLag)
+        text.gauge(
+            "inbox_lag_milliseconds",
+            "From the stamp of the newest message to the arrival of its inbox rows here.", inboxLag)
         text.gauge("catch_up_lag_events", "Events connected devices still wait for.", catchUpLag)
         text.gauges("queue_depth", "Entries or bytes waiting.", label: "queue", queueDepths)
         text.gauges("queue_limit", "What the queue takes at most.", label: "queue", queueLimits)

@@ -1,3 +1,4 @@
+import Foundation
 import Logging
 import Observability
 import Synchronization
@@ -44,6 +45,25 @@ import Vocabulary
         #expect((20...40).contains(histogram.quantile(0.99)))
         histogram.observe(1_000)
         #expect(histogram.quantile(1) == 40)
+    }
+
+    /// The dashboard asks only for what is measured.
+    @Test func theDashboardKnowsItsMetrics() throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let text = try String(
+            contentsOf: root.appendingPathComponent("cluster-configs/grafana-dashboard.json"), encoding: .utf8
+        )
+        let families = Set(
+            NodeMetrics().text.split(separator: "\n").filter { $0.hasPrefix("# TYPE") }
+                .map { String($0.split(separator: " ")[2]) })
+        let asked = Set(
+            text.matches(of: /martlet_[a-z_]+/).map { match in
+                let name = String(match.output)
+                return name.hasSuffix("_bucket") ? String(name.dropLast("_bucket".count)) : name
+            })
+        #expect(asked.count > 15)
+        #expect(asked.subtracting(families).isEmpty)
     }
 
     @Test func everyFamilyIsWrittenOnce() {

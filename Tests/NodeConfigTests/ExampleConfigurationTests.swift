@@ -12,7 +12,8 @@ import Testing
     @Test(arguments: [
         "single-node.yaml", "local/node1.yaml", "local/node2.yaml", "local/node3.yaml",
         "three-hosts/node1.yaml",
-        "three-hosts/node2.yaml", "three-hosts/node3.yaml",
+        "three-hosts/node2.yaml", "three-hosts/node3.yaml", "tls/node1.yaml", "tls/node2.yaml",
+        "tls/node3.yaml",
     ])
     func isAccepted(example: String) throws {
         let configuration = try NodeConfiguration.load(file: Self.directory + "/" + example)
@@ -21,7 +22,7 @@ import Testing
     }
 
     @Test func theNodesOfAnExampleFindEachOther() throws {
-        for folder in ["local", "three-hosts"] {
+        for folder in ["local", "three-hosts", "tls"] {
             let nodes = try (1...3).map { number in
                 try NodeConfiguration.load(file: "\(Self.directory)/\(folder)/node\(number).yaml")
             }
@@ -35,6 +36,6 @@ import Testing
     @Test func everyYAMLFileIsTested() throws {
         let names = try FileManager.default.subpathsOfDirectory(atPath: Self.directory)
             .filter { $0.hasSuffix(".yaml") }
-        #expect(names.count == 7)
+        #expect(names.count == 10)
     }
 }

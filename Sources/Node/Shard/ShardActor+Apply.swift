@@ -14,6 +14,7 @@ extension ShardActor {
         var transaction = StateTransaction(
             base: store.view(group: group, generation: hosted.generation), digest: hosted.digest)
         var outcomes: [CommandOutcome] = []
+        var hasChangedConfiguration = false
         let machine = ChatMachine()
         do {
             for entry in entries {
@@ -21,7 +22,7 @@ extension ShardActor {
                 case .command(let bytes):
                     outcomes += try machine.apply(entry: bytes, at: entry.index, in: &transaction)
                 case .empty: if hosted.isLeader && entry.term == hosted.term { hosted.isTermOpen = true }
-                case .configuration: break
+                case .configuration: hasChangedConfiguration = true
                 }
                 noteState(transaction.changes.digest, group: group, at: entry.index)
             }
@@ -38,6 +39,7 @@ extension ShardActor {
             startLeadingIfOpen(group)
         }
         serveApplied(group)
+        if hasChangedConfiguration { driveConfiguration(of: group) }
     }
 
     func write(_ changes: StateChanges, group: GroupID, hosted: inout HostedGroup, through index: LogIndex) {

@@ -59,6 +59,14 @@ extension ShardActor {
         }
     }
 
+    /// Takes the next step of one group's change at once, when a step of it has just been committed.
+    func driveConfiguration(of group: GroupID) {
+        guard groups[group]?.isLeader == true, let partition = group.partition,
+            let assignment = metadata?.assignment(of: partition)
+        else { return }
+        drive(group, partition: partition, assignment: assignment)
+    }
+
     private func drive(_ group: GroupID, partition: PartitionID, assignment: PartitionAssignment) {
         guard let status = raft.status(of: group) else { return }
         let current = status.configuration

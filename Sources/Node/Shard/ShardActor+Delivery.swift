@@ -1,5 +1,6 @@
 import Chat
 import Consensus
+import Observability
 import Vocabulary
 import Wire
 
@@ -19,6 +20,10 @@ extension ShardActor {
 
     func receive(fanout items: [FanoutItem], from node: NodeID) {
         let now = clock.tick()
+        if let newest = items.lazy.compactMap(\.messages.last).last {
+            let lag = clock.timestamp().milliseconds - newest.timestamp.milliseconds
+            metrics.inboxLag.set(Int(max(0, lag)))
+        }
         var live: [LivePush] = []
         var before: FanoutItem?
         for item in items {

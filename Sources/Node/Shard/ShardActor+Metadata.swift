@@ -4,6 +4,8 @@ import Wire
 
 /// Group 0 on the shard that hosts it: proposing, joining, coordinating.
 extension ShardActor {
+    /// Without news the coordinator looks this often.
+    private static let coordinateMilliseconds: UInt64 = 1_000
     /// Entries that the heir of a leadership may lack.
     private static let transferLagMax = 256
 
@@ -23,6 +25,7 @@ extension ShardActor {
         groups[.metadata] = hosted
         if host.state.epoch != before { host.publish(host.state) }
         serveApplied(.metadata)
+        coordinate()
     }
 
     func proposeMetadata(_ command: [UInt8], answer: @escaping @Sendable (ControlAnswer) -> Void) {
@@ -85,8 +88,14 @@ extension ShardActor {
             _ = raft.changeConfiguration(group: .metadata, to: voters, learners: learners)
         }
         guard host.coordinatorPending.isEmpty else { return }
+        // Planning looks at every partition: it is done for news, and now and then because time passes.
+        let now = clock.tick()
+        let seen = CoordinatorInput(epoch: host.state.epoch, liveness: liveness())
+        guard seen != coordinated?.input || now.since(coordinated?.at ?? .zero) >= Self.coordinateMilliseconds
+        else { return }
+        coordinated = (seen, now)
         let commands = coordinator.nextCommands(
-            state: host.state, liveness: liveness(), metadataGroup: status, now: clock.tick())
+            state: host.state, liveness: seen.liveness, metadataGroup: status, now: now)
         for command in commands {
             guard case .success(let position) = raft.propose(group: .metadata, command: command.encoded())
             else {
@@ -128,4 +137,10 @@ extension ShardActor {
             if let target { _ = raft.transferLeadership(group: group, to: target) }
         }
     }
+}
+
+/// What the coordinator decides on, beside the time.
+struct CoordinatorInput: Hashable {
+    var epoch: Epoch
+    var liveness: [NodeID: Coordinator.Liveness]
 }

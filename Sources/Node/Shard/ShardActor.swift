@@ -60,6 +60,8 @@ actor ShardActor {
     /// Groups whose former replica's state is being removed.
     var removing: Set<GroupID> = []
     let coordinator: Coordinator
+    /// What the coordinator saw last, and when.
+    var coordinated: (input: CoordinatorInput, at: Tick)?
     let liveness: @Sendable () -> [NodeID: Coordinator.Liveness]
     var isPumpScheduled = false
     var isFlushing = false
