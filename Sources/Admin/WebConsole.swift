@@ -13,13 +13,14 @@ enum WebConsole {
         td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
         .alive, .up { color: var(--good); } .dead, .left { color: var(--bad); }
         .suspect, .draining, .leaving, .joining { color: var(--wait); }
-        #facts span { margin-right: 1.2rem; } #grid { display: grid; gap: 2px;
+        #facts span, #rates span { margin-right: 1.2rem; } #grid { display: grid; gap: 2px;
         grid-template-columns: repeat(auto-fill, minmax(1.6rem, 1fr)); }
         #grid i { font-style: normal; font-size: 10px; text-align: center; border-radius: 3px; color: #fff; }
         #side { display: flex; gap: 2rem; flex-wrap: wrap; } #side > div { flex: 1 1 20rem; }
         #error { color: var(--bad); }
         </style></head><body>
         <h1 id="title">Martlet</h1><p id="facts"></p><p id="error"></p>
+        <p id="rates"></p>
         <h2>Members</h2><table><thead><tr><th class="n">#</th><th>name</th><th>state</th><th>gossip</th>
         <th class="n">leaders</th><th class="n">replicas</th><th class="n">rtt ms</th><th>client</th><th>admin</th>
         <th>zone</th><th>version</th></tr></thead><tbody id="members"></tbody></table>
@@ -52,7 +53,8 @@ enum WebConsole {
             cell(m.rtt_ms?.toFixed(1), "n"), cell(m.client), cell(m.admin), cell(m.zone), cell(m.version))));
           $("moves").replaceChildren(...(cluster.moves.length ? cluster.moves.map(m => row(
             cell("partition " + m.partition), cell(m.stage), cell(m.from.map(name).join(", ") + " \u2192 "
-            + m.to.map(name).join(", ")))) : [row(cell("none"))]));
+            + m.to.map(name).join(", ")), cell(m.lag_entries == null ? (m.leader ? "led by " + name(m.leader) : "")
+            : m.lag_entries + " entries behind, " + m.snapshot_bytes + " bytes of snapshot sent"))) : [row(cell("none"))]));
           $("grid").replaceChildren(...ring.owners.map(o => { const i = document.createElement("i");
             i.textContent = o.partition; i.style.background = o.leader ? color(member[o.leader]?.number ?? 0) : "#888";
             i.title = "leader " + name(o.leader) + "; replicas " + o.replicas.map(name).join(", "); return i; }));
@@ -62,6 +64,8 @@ enum WebConsole {
               ["y2", -105 * Math.cos(a)], ["stroke", color(member[t.node_id]?.number ?? 0)], ["stroke-width", 1.5]])
               line.setAttribute(k, v);
             return line; }));
+          $("rates").replaceChildren(...Object.entries(node.rates).map(([k, v]) => {
+            const span = document.createElement("span"); span.textContent = k + " " + v.toFixed(1) + "/s"; return span; }));
           const flat = (value, path) => Object.entries(value).flatMap(([k, v]) => v && typeof v === "object"
             ? flat(v, path + k + ".") : [[path + k, v]]);
           $("node").replaceChildren(...flat(node, "").map(([k, v]) => row(cell(k), cell(v, "n"))));
