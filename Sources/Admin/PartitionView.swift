@@ -10,6 +10,8 @@ package struct PartitionView: Codable, Hashable, Sendable {
     package var commit: UInt64
     package var applied: UInt64
     package var persisted: UInt64
+    /// The first index that the log still holds here; what is below it exists as state only.
+    package var first: UInt64
     /// Digest of everything that this node's replica has applied; the same on every replica that has applied as
     /// much. `nil` when it holds none.
     package var stateHash: String?
@@ -18,8 +20,9 @@ package struct PartitionView: Codable, Hashable, Sendable {
 
     package init(
         partition: Int, leader: String?, voters: [String], learners: [String], term: UInt64, commit: UInt64,
-        applied: UInt64, persisted: UInt64, stateHash: String? = nil, lag: [String: Int]
+        applied: UInt64, persisted: UInt64, first: UInt64 = 0, stateHash: String? = nil, lag: [String: Int]
     ) {
+        self.first = first
         self.stateHash = stateHash
         self.partition = partition
         self.leader = leader
@@ -41,6 +44,7 @@ package struct PartitionView: Codable, Hashable, Sendable {
         case commit
         case applied
         case persisted
+        case first
         case stateHash = "state_hash"
         case lag
     }
@@ -56,6 +60,7 @@ package struct PartitionView: Codable, Hashable, Sendable {
         try container.encode(commit, forKey: .commit)
         try container.encode(applied, forKey: .applied)
         try container.encode(persisted, forKey: .persisted)
+        try container.encode(first, forKey: .first)
         try container.encode(stateHash, forKey: .stateHash)
         try container.encode(lag, forKey: .lag)
     }

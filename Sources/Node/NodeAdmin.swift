@@ -172,7 +172,7 @@ final class NodeAdmin: AdminSource {
                 \.description),
             term: report?.status.term.raw ?? 0, commit: report?.status.commit.raw ?? 0,
             applied: report?.status.applied.raw ?? 0, persisted: report?.persisted.raw ?? 0,
-            stateHash: report?.digest.description, lag: lag)
+            first: report?.status.firstIndex.raw ?? 0, stateHash: report?.digest.description, lag: lag)
     }
 
     func ring() async -> RingView {

@@ -212,7 +212,11 @@ final class NodeAssembly: Sendable {
             keeper.refreshAll()
             presence.repeatAll()
         }
-        let readiness = Readiness(node: node, state: state, ports: ports)
+        let disk = DiskWatch(
+            configuration: configuration, log: log, ports: ports, pool: pool, metrics: metrics,
+            logger: logger,
+            targets: { roster.alive().subtracting([node]).sorted() })
+        let readiness = Readiness(node: node, state: state, ports: ports, disk: disk)
         let dispatcher = NodeDispatcher(
             ports: ports, state: state, routers: zip(loops, routers).map { ($0, $1) }, keeper: keeper,
             presence: presence, ready: { readiness.isFormed }, targets: { roster.clientURLs() })
@@ -235,11 +239,12 @@ final class NodeAssembly: Sendable {
         for shard in shards { try await shard.loop.submit { shard.assumeIsolated { $0.start() } }.get() }
         keeper.start()
         presence.start()
+        disk.start(on: loops[0])
         return NodeParts(
             node: node, configuration: configuration, state: state, ports: ports, log: log, store: store,
             readPool: pool, shards: shards, gateway: gateway, gossip: gossip, keeper: keeper,
             presence: presence, life: life,
-            readiness: readiness,
+            readiness: readiness, disk: disk,
             dispatcher: dispatcher, push: push)
     }
 
@@ -456,6 +461,7 @@ final class NodeAssembly: Sendable {
         await parts.push?.stop()
         parts.keeper.stop()
         parts.presence.stop()
+        parts.disk.stop()
         for shard in parts.shards {
             try? await shard.loop.submit { shard.assumeIsolated { $0.stop() } }.get()
         }

@@ -27,6 +27,7 @@ struct NodeParts: Sendable {
     let presence: PresenceKeeper
     let life: NodeOperations
     let readiness: Readiness
+    let disk: DiskWatch
     let dispatcher: NodeDispatcher
     /// `nil` when no provider is set up.
     let push: PushService?
@@ -57,8 +58,10 @@ final class Readiness: Sendable {
     private let state: NodeState
     private let ports: NodePorts
     private let node: NodeID
+    private let disk: DiskWatch
 
-    init(node: NodeID, state: NodeState, ports: NodePorts) {
+    init(node: NodeID, state: NodeState, ports: NodePorts, disk: DiskWatch) {
+        self.disk = disk
         self.node = node
         self.state = state
         self.ports = ports
@@ -81,6 +84,7 @@ final class Readiness: Sendable {
                 "partitions are not assigned yet: \(metadata.members.count) of \(formation.expectedNodes) nodes"
             )
         }
+        if let reason = disk.reason { reasons.append(reason) }
         if state.service != .serving { reasons.append("\(state.service)") }
         let leaders = ports.leaders.all()
         let held = metadata.replicas(on: node).map(\.group)

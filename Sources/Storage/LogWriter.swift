@@ -45,6 +45,7 @@ final class LogWriter: @unchecked Sendable {
     private func takeQueue() -> Bool {
         let taken = log.state.wait { state -> [WriteAheadLog.Request]? in
             if state.hasFailed { return [] }
+            if state.isHeldBack && !state.isClosed { return nil }
             if state.queue.isEmpty { return state.isClosed ? [] : nil }
             defer { state.queue = [] }
             state.writingSince = state.queue.first?.sinceMicroseconds

@@ -19,7 +19,7 @@ extension WriteAheadLog {
         for name in try directory.names(suffix: LogDirectory.unfinishedSuffix) { try directory.remove(name) }
         var recovery = LogRecovery(directory: directory, cluster: cluster, node: node)
         try recovery.readAll()
-        try recovery.makeDurable()
+        try recovery.makeDurable(sync: options.sync)
 
         let log = WriteAheadLog(onFatal: options.onFatal)
         let supply = SegmentSupply(
@@ -109,13 +109,13 @@ private struct LogRecovery {
     }
 
     /// Overwrites a torn tail, so that it cannot come back, and syncs every segment and the directory.
-    func makeDurable() throws {
+    func makeDurable(sync: @Sendable (Int32) -> Int32) throws {
         let scan = scanner.finish()
         if scan.isTorn, let last {
             let zeros = [UInt8](repeating: 0, count: scan.tornEndOfLast - scan.validLengthOfLast)
             try last.write(zeros, at: scan.validLengthOfLast)
         }
-        for (_, file) in files { try file.sync() }
+        for (_, file) in files { try file.sync(with: sync) }
         try directory.sync()
     }
 }

@@ -25,7 +25,7 @@ package final class WriteAheadLog: LogStore {
         package var onBatch: @Sendable (_ bytes: Int, _ items: Int, _ microseconds: UInt64) -> Void = {
             _, _, _ in
         }
-        /// In place of `fdatasync` for a batch, in tests.
+        /// In place of `fdatasync` for a batch and at the start, in tests.
         var sync: @Sendable (Int32) -> Int32 = { fdatasync($0) }
 
         package init() {}
@@ -44,6 +44,7 @@ package final class WriteAheadLog: LogStore {
         /// When the oldest request that the writer holds was appended.
         var writingSince: UInt64?
         var isClosed = false
+        var isHeldBack = false
         var hasFailed = false
         var statistics = LogStatistics()
         var restate: @Sendable ([GroupID]) -> Void = { _ in }
@@ -81,6 +82,15 @@ package final class WriteAheadLog: LogStore {
     /// still hosts. Called on the log's thread, at most once per new segment; a group not restated is named again.
     package func onPinned(_ restate: @escaping @Sendable ([GroupID]) -> Void) {
         state.withLock { $0.restate = restate }
+    }
+
+    /// Writes nothing more, and so completes nothing more, until it is let go again; for a disk without room. What
+    /// is appended meanwhile waits.
+    package func setHeldBack(_ isHeldBack: Bool) {
+        state.change { state in
+            state.isHeldBack = isHeldBack
+            return true
+        }
     }
 
     /// Makes everything appended so far durable, completes it and ends the threads. Later appends are dropped.

@@ -93,7 +93,7 @@ private struct Answer {
         #expect(
             Set(answer.json.keys) == [
                 "partition", "leader", "voters", "learners", "term", "commit", "applied", "persisted",
-                "state_hash", "lag",
+                "first", "state_hash", "lag",
             ])
         #expect(answer.json["leader"] is NSNull)
         #expect(try await ask("/cluster/partitions/100").status == .notFound)

@@ -83,3 +83,36 @@ struct RaftStateTests {
         #expect(StateMark.isDue(at: LogIndex(32), of: .metadata))
     }
 }
+
+/// A node whose disk is nearly full says so in its heartbeats, and gets no leadership.
+struct RaftDiskTests {
+    @Test func noLeadershipIsHandedToANodeWithALowDisk() {
+        var cluster = RaftTestCluster(voters: [1, 2, 3])
+        cluster.elect(1)
+        let group = RaftTestCluster.group
+        // Node 2 leads another group, so that it speaks to node 1.
+        for number in 1...3 {
+            cluster.on(number) {
+                $0.create(
+                    group: GroupID(9), replica: ReplicaID(UInt64(90 + number)),
+                    configuration: Configuration(
+                        voters: (1...3).map {
+                            Replica(node: RaftTestCluster.node($0), id: ReplicaID(UInt64(90 + $0)))
+                        }, learners: []), now: Tick(1_000))
+            }
+        }
+        cluster.advance(3_000)
+        for number in 1...3
+        where cluster.members[number]?.raft.isLeader(of: GroupID(9)) == true && number != 2 {
+            cluster.on(number) { _ = $0.transferLeadership(group: GroupID(9), to: RaftTestCluster.node(2)) }
+        }
+        cluster.advance(500)
+        #expect(cluster.members[2]?.raft.isLeader(of: GroupID(9)) == true)
+        cluster.on(2) { $0.isDiskLow = true }
+        cluster.advance(300)
+        #expect(cluster.on(1) { $0.transferLeadership(group: group, to: RaftTestCluster.node(2)) } == false)
+        cluster.on(2) { $0.isDiskLow = false }
+        cluster.advance(300)
+        #expect(cluster.on(1) { $0.transferLeadership(group: group, to: RaftTestCluster.node(2)) } == true)
+    }
+}

@@ -113,6 +113,32 @@ import Wire
         #expect(corruption?.offset == SegmentHeader.byteCount)
     }
 
+    /// What an earlier process left in the page cache is on the disk before anything is answered from it.
+    @Test func ruleD5_everySegmentIsSyncedBeforeTheLogIsOpen() async throws {
+        let (log, _, _) = try open()
+        for batch in LogFixture.batches(3) { await append(batch, to: log) }
+        log.close()
+        let files = try FileManager.default.contentsOfDirectory(atPath: directory.path + "/wal")
+            .filter { $0.hasSuffix(".wal") }.count
+        let syncs = Mutex(0)
+        let (again, _, _) = try open { options in
+            options.sync = { descriptor in
+                syncs.withLock { $0 += 1 }
+                return fdatasync(descriptor)
+            }
+        }
+        #expect(syncs.withLock { $0 } == files)
+        again.close()
+        #expect(throws: StorageFailure.self) {
+            _ = try open { options in
+                options.sync = { _ in
+                    errno = EIO
+                    return -1
+                }
+            }
+        }
+    }
+
     @Test func halfPreparedSegmentsAreRemoved() async throws {
         let (log, _, _) = try open()
         await append([LogFixture.created()], to: log)

@@ -45,6 +45,7 @@ extension MultiRaft {
     /// A peer's heartbeat; answered in the next output.
     package mutating func receive(_ heartbeat: PairHeartbeat, from node: NodeID, now: Tick) {
         effects.now = now
+        if heartbeat.isDiskLow { lowDisks.insert(node) } else { lowDisks.remove(node) }
         var rejects: [PairHeartbeatAck.Reject] = []
         for entry in heartbeat.entries {
             var told: Term? = .zero
@@ -139,7 +140,8 @@ extension MultiRaft {
                 (
                     node,
                     PairHeartbeat(
-                        round: round, walAgeMilliseconds: walAge, entries: lines.map { $0.entry })
+                        round: round, walAgeMilliseconds: walAge, isDiskLow: isDiskLow,
+                        entries: lines.map { $0.entry })
                 ))
         }
     }

@@ -18,6 +18,9 @@ package struct MultiRaft: Sendable {
     private var queued: [Int] = []
     private var suspects: Set<NodeID> = []
     var walAge: UInt64 = 0
+    /// This node's disk is nearly full; and those of these peers, as they say themselves.
+    package var isDiskLow = false
+    var lowDisks: Set<NodeID> = []
     var peers: [NodeID: PeerRounds] = [:]
     var lastBeat: Tick?
     /// Groups with reads that no round has confirmed yet.
@@ -167,10 +170,10 @@ package struct MultiRaft: Sendable {
         return update(slot, body)
     }
 
-    /// Hands leadership to the voter on `node`. False: not the leader, no such voter, or a hand-over is under
-    /// way. Proposals are refused until it ends, at most an election timeout.
+    /// Hands leadership to the voter on `node`. False: not the leader, no such voter, its disk is nearly full, or
+    /// a hand-over is under way. Proposals are refused until it ends, at most an election timeout.
     package mutating func transferLeadership(group: GroupID, to node: NodeID) -> Bool {
-        guard let slot = slots[group] else { return false }
+        guard let slot = slots[group], !lowDisks.contains(node) else { return false }
         let now = effects.now
         return update(slot) { group, effects in
             group.transferLeadership(to: node, now: now, &effects)
@@ -240,6 +243,15 @@ package struct MultiRaft: Sendable {
     /// Which replica of the group is here, its term and its commit index: cheaper than `status`.
     package func position(of group: GroupID) -> (replica: ReplicaID, term: Term, commit: LogIndex)? {
         slots[group].map { (groups[$0].replica, groups[$0].term, groups[$0].commit) }
+    }
+
+    /// About the bytes of the entries held in memory, of all groups.
+    package var logByteCount: Int { slots.values.reduce(0) { $0 + groups[$1].log.byteCount } }
+
+    /// Up to where a group's log may be dropped while at most so much of its end stays in memory. Bounded by the
+    /// caller with what the state store has persisted (rule R2).
+    package func compactionIndex(of group: GroupID, keepingEntries entries: Int, bytes: Int) -> LogIndex {
+        slots[group].map { groups[$0].log.index(keepingEntries: entries, bytes: bytes) } ?? .zero
     }
 
     /// Entries held in memory, of all groups.

@@ -8,6 +8,8 @@ import Wire
 struct RaftLog: Sendable {
     private(set) var point: SnapshotPoint
     private(set) var entries: [LogEntry]
+    /// About what the entries take in memory.
+    private(set) var byteCount: Int
     /// Indices of the configuration entries after the point, ascending.
     private var configurationIndices: [LogIndex]
     /// The configuration in force.
@@ -16,6 +18,7 @@ struct RaftLog: Sendable {
     init(point: SnapshotPoint, entries: [LogEntry]) {
         self.point = point
         self.entries = entries
+        byteCount = entries.reduce(0) { $0 + $1.byteCount }
         configurationIndices = entries.filter { $0.configuration != nil }.map(\.index)
         configuration = entries.last { $0.configuration != nil }?.configuration ?? point.configuration
     }
@@ -60,6 +63,18 @@ struct RaftLog: Sendable {
         return (Array(entries[start..<end]), bytes)
     }
 
+    /// The index up to which the log may go so that at most so many entries and bytes stay, and the last entry.
+    func index(keepingEntries entriesMax: Int, bytes bytesMax: Int) -> LogIndex {
+        var kept = 0
+        var bytes = 0
+        for entry in entries.reversed() {
+            if kept == entriesMax || (kept > 0 && bytes + entry.byteCount > bytesMax) { return entry.index }
+            kept += 1
+            bytes += entry.byteCount
+        }
+        return point.index
+    }
+
     // MARK: Change
 
     mutating func append(_ entry: LogEntry) {
@@ -69,11 +84,13 @@ struct RaftLog: Sendable {
             self.configuration = configuration
         }
         entries.append(entry)
+        byteCount += entry.byteCount
     }
 
     /// The log ends before `index`.
     mutating func truncate(from index: LogIndex) {
         guard index <= lastIndex else { return }
+        byteCount -= entries[offset(of: index)...].reduce(0) { $0 + $1.byteCount }
         entries.removeSubrange(offset(of: index)...)
         while let last = configurationIndices.last, last >= index { configurationIndices.removeLast() }
         configuration = configuration(at: lastIndex)
@@ -82,6 +99,7 @@ struct RaftLog: Sendable {
     /// The log starts after `index`, which must be held.
     mutating func compact(through index: LogIndex) {
         guard index > point.index, let newPoint = snapshotPoint(at: index) else { return }
+        byteCount -= entries[...offset(of: index)].reduce(0) { $0 + $1.byteCount }
         entries.removeFirst(offset(of: index) + 1)
         point = newPoint
         configurationIndices.removeAll { $0 <= index }

@@ -131,10 +131,10 @@ extension ShardActor {
     func transferLeaders(to nodes: [NodeID]) {
         for group in groups.keys.sorted() where groups[group]?.isLeader == true {
             guard let status = raft.status(of: group) else { continue }
-            let target = status.configuration.voters.map(\.node).first {
+            let targets = status.configuration.voters.map(\.node).filter {
                 $0 != ports.node && nodes.contains($0)
             }
-            if let target { _ = raft.transferLeadership(group: group, to: target) }
+            for target in targets where raft.transferLeadership(group: group, to: target) { break }
         }
     }
 }

@@ -1,5 +1,6 @@
 import Chat
 import Consensus
+import Storage
 import Vocabulary
 import Wire
 
@@ -75,6 +76,9 @@ extension ShardActor {
 
     private func send(_ request: SendRequest, origin: RequestOrigin, in leading: LeadingPartition) {
         let id = ConversationID.conversation(of: request.sender, with: request.recipient)
+        if let refusal = diskRefusal(request, in: id, of: leading) {
+            return ports.answer(origin, .result(.refused(refusal)))
+        }
         let token = leading.token(for: origin)
         let now = moment()
         let reader = reader(leading.group)
@@ -82,6 +86,20 @@ extension ShardActor {
             $0.send(token, request, limits: limits, now: now, reader: reader)
         }
         perform(orders, in: leading)
+    }
+
+    /// On a disk that is nearly full new messages are refused; the retry of a stored one gets its result (G4).
+    private func diskRefusal(
+        _ request: SendRequest, in id: ConversationID, of leading: LeadingPartition
+    ) -> Refusal? {
+        guard diskLevel >= .low else { return nil }
+        let earlier = reader(leading.group).earlierSend(
+            id, sender: request.sender, clientMessageID: request.clientMessageID,
+            digest: request.payloadDigest)
+        guard earlier == nil else { return nil }
+        return Refusal(
+            .storageFull, "The disk of the node that leads this conversation is nearly full.",
+            retryAfterMilliseconds: 2_000)
     }
 
     /// - Parameter isConfirmed: leadership is confirmed, so that what is not here does not exist.

@@ -37,8 +37,12 @@ extension ShardActor {
     /// Entries kept below the persisted index, for followers that are a little behind.
     private static let keptEntries = 4_096
     private static let flushMilliseconds: UInt64 = 30_000
-    /// Entries in memory, over all groups of the shard, that make a flush urgent.
+    /// And their bytes; whichever bound is met first.
+    private static let keptBytes = 4 << 20
+    /// Entries and bytes in memory, over all groups of the shard, that make a flush urgent.
     private static let entriesInMemoryMax = 200_000
+    private static let bytesInMemoryMax = 128 << 20
+    private static let urgentFlushMilliseconds: UInt64 = 1_000
 
     /// Replicas as the log has them; called before `start`.
     func restore(_ recovered: [RecoveredReplica], buried: [GroupID: Set<ReplicaID>]) {
@@ -74,7 +78,9 @@ extension ShardActor {
         let entries = groups.keys.reduce(0) { total, group in
             total + (raft.status(of: group).map { $0.lastIndex.distance(after: $0.firstIndex) } ?? 0)
         }
-        guard now.since(lastFlush) >= Self.flushMilliseconds || entries > Self.entriesInMemoryMax else {
+        let isUrgent = entries > Self.entriesInMemoryMax || raft.logByteCount > Self.bytesInMemoryMax
+        guard now.since(lastFlush) >= (isUrgent ? Self.urgentFlushMilliseconds : Self.flushMilliseconds)
+        else {
             return
         }
         isFlushing = true
@@ -93,12 +99,14 @@ extension ShardActor {
         for (group, hosted) in groups.sorted(by: { $0.key < $1.key }) {
             guard let status = raft.status(of: group) else { continue }
             let persisted = store.persistedApplied(group: group, generation: hosted.generation)
-            guard persisted.raw > UInt64(Self.keptEntries) else { continue }
-            let through = LogIndex(persisted.raw - UInt64(Self.keptEntries))
+            let through = min(
+                persisted,
+                raft.compactionIndex(of: group, keepingEntries: Self.keptEntries, bytes: Self.keptBytes))
             // Small steps are not worth a record.
-            if through.distance(after: status.firstIndex) >= Self.keptEntries / 4 {
-                raft.compact(group: group, through: through)
-            }
+            let isWorthIt =
+                through.distance(after: status.firstIndex) >= Self.keptEntries / 4
+                || raft.logByteCount > Self.bytesInMemoryMax
+            if through > status.firstIndex && isWorthIt { raft.compact(group: group, through: through) }
         }
     }
 

@@ -69,6 +69,7 @@ actor ShardActor {
     var ticks: UInt64 = 0
     var ticker: RepeatedTask?
     var isDraining = false
+    var diskLevel = DiskGuard.Level.normal
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.executor.asUnownedSerialExecutor() }
 
@@ -144,6 +145,9 @@ actor ShardActor {
         case .flushed: compactLogs()
         case .ingested(let group, let transfer): snapshotIsDurable(group, transfer: transfer)
         case .transferLeaders(let nodes): transferLeaders(to: nodes)
+        case .disk(let level):
+            diskLevel = level
+            raft.isDiskLow = level >= .low
         case .transfer(let group, let node): _ = raft.transferLeadership(group: group, to: node)
         case .pushed(let result, let group, let term): pushed(result, group: group, term: term)
         case .report(let answer): answer(report())

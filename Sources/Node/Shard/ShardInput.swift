@@ -1,5 +1,6 @@
 import Chat
 import Consensus
+import Storage
 import Vocabulary
 import Wire
 
@@ -42,6 +43,8 @@ enum ShardInput: Sendable {
     /// A generation is durable in the state store.
     case ingested(GroupID, transfer: UInt64)
     case transferLeaders(to: [NodeID])
+    /// How full this node's disk is.
+    case disk(DiskGuard.Level)
     case transfer(GroupID, to: NodeID)
     /// A push job of a led partition has ended.
     case pushed(PushJobResult, GroupID, Term)

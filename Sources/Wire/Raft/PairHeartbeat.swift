@@ -7,9 +7,12 @@ package struct PairHeartbeat: Hashable, Sendable {
     package var round: UInt64
     /// Age of the sender's oldest log write that is not durable (rule L4).
     package var walAgeMilliseconds: UInt64
+    /// The sender's disk is nearly full: no leadership should go there.
+    package var isDiskLow: Bool
     package var entries: [Entry]
 
-    package init(round: UInt64, walAgeMilliseconds: UInt64, entries: [Entry]) {
+    package init(round: UInt64, walAgeMilliseconds: UInt64, isDiskLow: Bool = false, entries: [Entry]) {
+        self.isDiskLow = isDiskLow
         self.round = round
         self.walAgeMilliseconds = walAgeMilliseconds
         self.entries = entries

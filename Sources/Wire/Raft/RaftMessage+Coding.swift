@@ -44,6 +44,7 @@ extension ByteWriter {
     package mutating func pairHeartbeat(_ value: PairHeartbeat) {
         varint(value.round)
         varint(value.walAgeMilliseconds)
+        bool(value.isDiskLow)
         list(value.entries) { writer, entry in
             writer.group(entry.group)
             writer.counter(entry.from)
@@ -99,7 +100,7 @@ extension ByteReader {
 
     package mutating func pairHeartbeat() throws(DecodingFailure) -> PairHeartbeat {
         PairHeartbeat(
-            round: try varint(), walAgeMilliseconds: try varint(),
+            round: try varint(), walAgeMilliseconds: try varint(), isDiskLow: try bool(),
             entries: try list { reader throws(DecodingFailure) in
                 PairHeartbeat.Entry(
                     group: try reader.group(), from: try reader.counter(), to: try reader.counter(),
