@@ -75,6 +75,9 @@ struct RestResponder: Sendable {
         let uri = URI(request.head.uri)
         guard uri.path.hasPrefix("/v1/") else { throw Refusal(.notFound, "no such resource") }
         if request.head.method == .OPTIONS { return .preflight }
+        if request.head.method == .GET, let document = ServedDocument(path: uri.path) {
+            return document.answer
+        }
         guard services.dispatcher.isReady else {
             throw Refusal(.unavailable, "this node is not ready yet", retryAfterMilliseconds: 1_000)
         }

@@ -15,18 +15,8 @@ extension RestRoutes {
             }
             return Self.json(.ok, RestAnswer.invites(invites, of: id))
         }
-        router.delete("/v1/groups/:id/invites") { request, context in
-            let secret = try revoked(request, context)
-            return Self.json(
-                .ok, RestAnswer.group(try await change(request, context, .revokeInvites(secret))))
-        }
-        router.post("/v1/invites/:code/join") { request, context in
-            guard let code = InviteCode(context.coreContext.parameters.get("code") ?? "") else {
-                throw Refusal(.notFound, "no such invite")
-            }
-            let group = try await change(code.group, request, context, .join(code.secret))
-            return Self.json(group.isPending ? .accepted : .ok, RestAnswer.joined(group))
-        }
+        router.delete("/v1/groups/:id/invites") { request, context in try await revoke(request, context) }
+        router.post("/v1/invites/:code/join") { request, context in try await join(request, context) }
         router.get("/v1/groups/:id/requests") { request, context in try await requests(request, context) }
         router.post("/v1/groups/:id/requests/:user/approve") { request, context in
             try await decide(request, context, admits: true)
@@ -49,6 +39,20 @@ extension RestRoutes {
             throw RestCluster.wrongKind
         }
         return Self.json(.created, RestAnswer.invite(invite, of: id))
+    }
+
+    private func join(_ request: Request, _ context: RestContext) async throws(Refusal) -> Response {
+        guard let code = InviteCode(context.coreContext.parameters.get("code") ?? "") else {
+            throw Refusal(.notFound, "no such invite")
+        }
+        let group = try await change(code.group, request, context, .join(code.secret))
+        return Self.json(group.isPending ? .accepted : .ok, RestAnswer.joined(group))
+    }
+
+    private func revoke(_ request: Request, _ context: RestContext) async throws(Refusal) -> Response {
+        let secret = try revoked(request, context)
+        let group = try await change(request, context, .revokeInvites(secret))
+        return Self.json(.ok, RestAnswer.group(group))
     }
 
     /// `{"code"}` or `?code=` names one invite; without it all are revoked.

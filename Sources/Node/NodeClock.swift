@@ -15,9 +15,7 @@ package struct NodeClock: Sendable {
     }
 
     package func timestamp() -> Timestamp {
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        return Timestamp(Int64(now.tv_sec) * 1_000 + Int64(now.tv_nsec) / 1_000_000)
+        Timestamp(Int64((Date().timeIntervalSince1970 * 1_000).rounded(.down)))
     }
 }
 

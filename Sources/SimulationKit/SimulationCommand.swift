@@ -14,6 +14,8 @@ package struct SimulationCommand: Sendable {
     package var expectsViolation = false
     /// Lines of history that are printed of a seed that fails.
     package var historyLines = 60
+    /// In the place of fresh seeds: this one and those after it.
+    package var from: UInt64?
     /// Seeds to run before the fresh ones.
     package var first: [UInt64] = []
     /// Seeds at a time; `nil`: as many as there are cores. With one, each is named on stderr before it runs.
@@ -31,7 +33,10 @@ package struct SimulationCommand: Sendable {
         var chance = SystemRandomNumberGenerator()
         let list =
             seed.map { [$0] }
-            ?? first + (0..<max(0, seeds)).map { _ in UInt64.random(in: 1...(1 << 53), using: &chance) }
+            ?? first
+            + (0..<max(0, seeds)).map { place in
+                from.map { $0 + UInt64(place) } ?? UInt64.random(in: 1...(1 << 53), using: &chance)
+            }
         let threads = threads ?? Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         let start = ContinuousClock.now
         let milliseconds = milliseconds

@@ -14,7 +14,7 @@ package struct TokenBucket: Hashable, Sendable {
         let rate = UInt64(perSecond)
         let full = UInt64(burst) * 1_000
         let elapsed = now.since(filledAt)
-        thousandths = elapsed >= full ? full : min(full, thousandths + elapsed * rate)
+        thousandths = rate > 0 && elapsed >= full ? full : min(full, thousandths + elapsed * rate)
         filledAt = max(filledAt, now)
         if thousandths >= 1_000 {
             thousandths -= 1_000

@@ -14,6 +14,9 @@ struct MartletSimulate: AsyncParsableCommand {
     @Option(help: "Run this seed only, twice: it must do the same.")
     var seed: UInt64?
 
+    @Option(help: "In the place of fresh seeds: this one and those after it.")
+    var from: UInt64?
+
     @Option(help: "Stop after so many minutes.")
     var minutes: Double?
 
@@ -23,6 +26,7 @@ struct MartletSimulate: AsyncParsableCommand {
     func run() async throws {
         var command = SimulationCommand(seeds: seeds, seed: seed, minutes: minutes)
         command.historyLines = history
+        command.from = from
         throw ExitCode(await command.run())
     }
 }

@@ -111,7 +111,6 @@ private let fine = """
         ("tls: {client: {cert: a.pem}}\n", "tls.client.key"),
         ("tls: {admin: {key: a.pem}}\n", "tls.admin.cert"),
         ("tls: {peer: {cert: a.pem, key: b.pem}}\n", "tls.peer.ca"),
-        ("node: {weight: heavy}\n", "node.weight"),
         ("limits: {move_bytes_per_second: 5}\n", "limits.move_bytes_per_second"),
         ("push: {apns: {key: x}}\n", "push.apns.key"),
     ])
@@ -119,6 +118,10 @@ private let fine = """
         let keys = try refusedKeys(fine + addition)
         #expect(keys.contains(key))
         #expect(keys.count <= 2)
+    }
+
+    @Test func aWeightIsANumber() throws {
+        #expect(try refusedKeys(fine, environment: ["MARTLET_NODE_WEIGHT": "heavy"]) == ["node.weight"])
     }
 
     @Test func aRefusalNamesFileKeyAndReason() throws {
