@@ -129,7 +129,7 @@ extension OpenAPIDocument {
               operationId: openapi
               security: []
               responses: &document
-                '200': {description: A document, content: {application/yaml: {schema: {type: string}}}}
+                '200': {description: A document, content: {application/yaml: {schema: {type: [object, string]}}}}
           /v1/asyncapi.yaml:
             get: {operationId: asyncapi, security: [], responses: *document}
 
