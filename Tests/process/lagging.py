@@ -4,7 +4,7 @@
 
 Under load node 3 is killed and comes back after `--seconds`; then it is killed again and the others are driven until
 they have dropped entries that it lacks. Both times it must come to the content of the others, nothing acknowledged may
-be missing, and the median send meanwhile must not be more than twice as slow.
+be missing, and sends must go on at no less than half their rate meanwhile.
 """
 
 import argparse
