@@ -174,8 +174,9 @@ class World:
                 for device in person.devices:
                     tasks.create_task(device.live())
                 tasks.create_task(person.write(self._choice(place), len(self.people) / self.options.rate))
-            for group, (owner, _, guest) in self.groups.items():
-                tasks.create_task(Janitor(self, group, owner, guest).work())
+            self.janitors = [Janitor(self, group, owner, guest) for group, (owner, _, guest) in self.groups.items()]
+            for janitor in self.janitors:
+                tasks.create_task(janitor.work())
             tasks.create_task(self._story())
 
     async def _story(self):
@@ -214,7 +215,9 @@ class World:
                 await device.socket.close()
 
     async def _is_settled(self):
-        """No send is under way, and every device shows what its conversations hold."""
+        """No send and no change is under way, and every device shows what its conversations hold."""
+        if any(janitor.is_working for janitor in self.janitors):
+            return False
         if any(s.outcome == "open" and time.monotonic() - s.invoked < 15 for s in self.history.sends):
             return False
         heads = {}

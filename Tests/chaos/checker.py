@@ -173,6 +173,9 @@ def _real_time_of(history, group, guest, verdict):
     for place, change in enumerate(changes):
         if change.outcome != "done":
             continue
+        # An attempt that got no answer may be carried out late: for a minute nothing is sure.
+        if any(c.is_repeated and change.invoked - c.invoked < 60 for c in changes[:place + 1]):
+            continue
         end = changes[place + 1].invoked if place + 1 < len(changes) else float("inf")
         for send in sends:
             if send.invoked <= change.completed or send.completed >= end:

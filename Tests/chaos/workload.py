@@ -47,12 +47,14 @@ class Send:
 class Change:
     """One change of a group's members."""
 
-    __slots__ = ("group", "user", "kind", "invoked", "completed", "outcome")
+    __slots__ = ("group", "user", "kind", "invoked", "completed", "outcome", "is_repeated")
 
     def __init__(self, group, user, kind):
         self.group, self.user, self.kind = group, user, kind
         self.invoked = time.monotonic()
         self.completed, self.outcome = None, "open"
+        # An attempt was given up: it may still take effect, after what came later.
+        self.is_repeated = False
 
 
 class History:
@@ -245,9 +247,18 @@ class Janitor:
         self.world, self.group, self.owner, self.guest = world, group, owner, guest
 
     async def work(self):
+        self.is_working = True
+        try:
+            await self._take_turns()
+        finally:
+            self.is_working = False
+
+    async def _take_turns(self):
         while not self.world.is_quiet.is_set():
             await self._change("add", "POST", f"/v1/groups/{self.group}/members", {"user_ids": [self.guest]})
             await asyncio.sleep(random.uniform(0.3, 2))
+            if self.world.is_quiet.is_set():
+                return
             await self._change("remove", "DELETE", f"/v1/groups/{self.group}/members/{self.guest}", None)
             await asyncio.sleep(random.uniform(0.3, 2))
 
@@ -260,4 +271,5 @@ class Janitor:
                 change.completed = time.monotonic()
                 change.outcome = "done" if status < 300 else f"refused {status}"
                 return
+            change.is_repeated = True
             await asyncio.sleep(0.2)
