@@ -74,6 +74,13 @@ struct AdminRoutes: Sendable {
             try await source.perform(.replace(nodeID: member.nodeID))
             return AdminAnswer.accepted
         }
+        router.post("/push/test") { request, _ in
+            let query = request.uri.queryParameters
+            guard let user = query["user_id"] else { throw AdminRefusal.invalid("give user_id") }
+            return AdminAnswer.json(
+                try await source.testPush(
+                    user: String(user), device: query["device_id"].map { String($0) }))
+        }
         router.post("/cluster/partitions/:p/transfer") { request, context in
             let partition = try await partition(context.parameters.require("p"))
             let wanted = request.uri.queryParameters["to"].map(String.init)

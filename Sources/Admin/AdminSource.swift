@@ -21,6 +21,10 @@ package protocol AdminSource: Sendable {
     func ring() async -> RingView
     func locate(_ query: LocateQuery) async throws(AdminRefusal) -> LocateView
     func node() async -> NodeView
+    /// Sends a test notification to a user's devices, or to one of them.
+    ///
+    /// - Throws: `.refused` when this node has no provider, `.notFound` when nothing is registered.
+    func testPush(user: String, device: String?) async throws(AdminRefusal) -> PushTestView
     /// Starts an operation; returns when it is accepted, not when it is done.
     func perform(_ operation: AdminOperation) async throws(AdminRefusal)
 }

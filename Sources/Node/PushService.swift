@@ -50,6 +50,10 @@ final class PushService: Sendable {
         jobs.yield((job, answer))
     }
 
+    func send(_ notification: PushNotification, to target: PushTarget) async -> PushOutcome {
+        await senders.send(notification, to: target)
+    }
+
     func stop() async {
         jobs.finish()
         worker.cancel()

@@ -81,8 +81,8 @@ actor APNsSender {
         } else {
             json.field("content-available", 1)
         }
-        json.field("badge", notification.badge)
-        json.field("thread-id", notification.conversation)
+        if let badge = notification.badge { json.field("badge", badge) }
+        if !notification.isTest { json.field("thread-id", notification.conversation) }
         json.endObject()
         json.notificationFields(notification)
         json.endObject()
@@ -107,8 +107,9 @@ actor APNsSender {
 extension JSONWriter {
     /// What an app needs to find the message, the same for every provider.
     mutating func notificationFields(_ notification: PushNotification) {
-        field("type", notification.alert == nil ? "clear" : "message")
+        field("type", notification.kind)
         field("notification_id", notification.id)
+        if notification.isTest { return }
         field("conversation_id", notification.conversation)
         field("message_id", notification.message)
         field("seq", notification.seq)

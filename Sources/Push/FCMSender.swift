@@ -101,12 +101,14 @@ actor FCMSender {
         // Data is texts only.
         json.key("data")
         json.beginObject()
-        json.field("type", notification.alert == nil ? "clear" : "message")
+        json.field("type", notification.kind)
         json.field("notification_id", notification.id)
-        json.field("conversation_id", notification.conversation)
-        json.field("message_id", notification.message)
-        json.field("seq", "\(notification.seq.raw)")
-        json.field("badge", "\(notification.badge)")
+        if !notification.isTest {
+            json.field("conversation_id", notification.conversation)
+            json.field("message_id", notification.message)
+            json.field("seq", "\(notification.seq.raw)")
+        }
+        if let badge = notification.badge { json.field("badge", "\(badge)") }
         json.endObject()
         json.key("android")
         json.beginObject()
@@ -117,7 +119,7 @@ actor FCMSender {
             json.beginObject()
             // A notification that is sent twice is shown once.
             json.field("tag", notification.id)
-            json.field("notification_count", notification.badge)
+            if let badge = notification.badge { json.field("notification_count", badge) }
             json.endObject()
         }
         json.endObject()

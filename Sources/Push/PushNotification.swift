@@ -15,15 +15,17 @@ package struct PushNotification: Hashable, Sendable {
     /// A UUID derived from device and message: a repeated notification has the same one.
     package var id: String
     package var alert: Alert?
-    /// Unread messages of conversations that are not muted.
-    package var badge: Int
+    /// Unread messages of conversations that are not muted; `nil` leaves what is shown.
+    package var badge: Int?
     package var conversation: ConversationID
     /// The message it tells of; of a silent one the last that was read.
     package var message: MessageID
     package var seq: Seq
+    /// An operator tries the provider out: there is no message.
+    package var isTest = false
 
     package init(
-        id: String, alert: Alert?, badge: Int, conversation: ConversationID, message: MessageID, seq: Seq
+        id: String, alert: Alert?, badge: Int?, conversation: ConversationID, message: MessageID, seq: Seq
     ) {
         self.id = id
         self.alert = alert
@@ -32,6 +34,11 @@ package struct PushNotification: Hashable, Sendable {
         self.message = message
         self.seq = seq
     }
+}
+
+extension PushNotification {
+    /// The word of its kind, for apps.
+    var kind: String { isTest ? "test" : alert == nil ? "clear" : "message" }
 }
 
 /// Where one device is reached.
@@ -63,6 +70,14 @@ package enum PushOutcome: Hashable, Sendable {
     case retry(String, afterMilliseconds: UInt64?)
     /// Trying again is of no use: the request or this server's credentials are wrong.
     case failed(String)
+
+    /// What the provider said, where it did not take the notification.
+    package var reason: String? {
+        switch self {
+        case .delivered: nil
+        case .dead(let reason), .retry(let reason, _), .failed(let reason): reason
+        }
+    }
 
     /// The word of the metric.
     package var word: String {

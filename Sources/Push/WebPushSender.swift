@@ -85,7 +85,7 @@ actor WebPushSender {
                 json.field("title", alert.title)
                 json.field("body", alert.body)
             }
-            json.field("badge", notification.badge)
+            if let badge = notification.badge { json.field("badge", badge) }
             json.endObject()
             if json.bytes.count <= WebPushEncryption.textBytesMax { return json.bytes }
             let body = String(notification.alert?.body.dropLast(256) ?? "")

@@ -54,7 +54,7 @@ struct WebhookSender: Sendable {
             json.field("title", alert.title)
             json.field("body", alert.body)
         }
-        json.field("badge", notification.badge)
+        if let badge = notification.badge { json.field("badge", badge) }
         json.endObject()
         return json.bytes
     }

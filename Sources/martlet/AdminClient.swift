@@ -27,6 +27,9 @@ struct AdminOptions: ParsableArguments {
     /// The JSON text of a successful answer.
     func get(_ path: String) async throws -> String { try await call(.GET, path) }
 
+    /// The JSON text of a successful answer to a request that does something at once.
+    func post(_ path: String) async throws -> String { try await call(.POST, path) }
+
     /// Orders an operation and says that it has begun.
     func order(_ path: String) async throws {
         let answer = try await call(.POST, path)

@@ -16,7 +16,7 @@ struct Martlet: AsyncParsableCommand {
         subcommands: [
             Initialise.self, RunNode.self, Status.self, Locate.self, Drain.self, Undrain.self, Leave.self,
             Decommission.self, Replace.self, MintToken.self, CheckConfiguration.self, Bench.self, Demo.self,
-            PrintVersion.self, VerifyChain.self, Transfer.self, Recover.self, Rebuild.self,
+            PrintVersion.self, VerifyChain.self, Transfer.self, Recover.self, Rebuild.self, PushCommand.self,
         ])
 
     /// Without a command there is nothing to do: the help goes to standard error.

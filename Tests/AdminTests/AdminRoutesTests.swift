@@ -56,6 +56,17 @@ private struct Answer {
         #expect(try await ask("/cluster?consistency=perhaps").status == .badRequest)
     }
 
+    @Test func aTestPushShowsWhatTheProviderSaid() async throws {
+        let answer = try await ask("/push/test?user_id=ann&device_id=tab%2E1", .post)
+        #expect(
+            answer.text
+                == #"{"devices":[{"device_id":"tab.1","provider":"fcm","reason":"SENDER_ID_MISMATCH","result":"failed"}]}"#
+        )
+        #expect(try await ask("/push/test", .post).status == .badRequest)
+        #expect(try await ask("/push/test?user_id=nobody", .post).status == .notFound)
+        #expect(try await ask("/push/test?user_id=ann", .post, token: "t").status == .unauthorized)
+    }
+
     @Test func readinessFollowsTheReasons() async throws {
         #expect(try await ask("/readyz").status == .ok)
         source.reasons.withLock { $0 = ["draining"] }

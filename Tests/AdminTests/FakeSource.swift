@@ -66,6 +66,14 @@ final class FakeSource: AdminSource {
             progress: NodeView.Progress(state: "serving"))
     }
 
+    func testPush(user: String, device: String?) async throws(AdminRefusal) -> PushTestView {
+        if user == "nobody" { throw .notFound("there is no such user") }
+        return PushTestView(devices: [
+            .init(
+                deviceID: device ?? "phone", provider: "fcm", result: "failed", reason: "SENDER_ID_MISMATCH")
+        ])
+    }
+
     func perform(_ operation: AdminOperation) async throws(AdminRefusal) {
         if operation == .decommission(nodeID: "b2") { throw .refused("partition 3 would have no quorum") }
         operations.withLock { $0.append(operation) }

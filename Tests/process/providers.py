@@ -65,6 +65,7 @@ class Providers:
         self.cleared = {name: [] for name in self.shown}
         self.faults = []
         self.dead = set()
+        self.tests = []
         self.apns_key, self.vapid_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
         self.account_key = rsa.generate_private_key(65537, 2048)
         self.browser_key, self.browser_secret = ec.generate_private_key(ec.SECP256R1()), os.urandom(16)
@@ -160,12 +161,16 @@ class Providers:
             "provider": "webpush", "endpoint": f"https://localhost:{self.port}/push/1",
             "keys": {"p256dh": b64(point(self.browser_key.public_key())), "auth": b64(self.browser_secret)}}
 
-    def _note(self, name, identity, kind, seq, badge):
-        if kind == "clear":
-            self.cleared[name].append(badge)
+    def _note(self, name, said, badge):
+        identity, kind = said["notification_id"], said["type"]
+        if kind == "test":
+            assert badge is None and "seq" not in said, "a test tells of no message"
+            self.tests.append(name)
+        elif kind == "clear":
+            self.cleared[name].append(int(badge))
         else:
             # A repeat has the same id, and takes the place of the first: a person sees one.
-            self.shown[name][identity] = (seq, badge)
+            self.shown[name][identity] = (int(said["seq"]), int(badge))
 
     # HTTP/1.1: FCM, Web Push, webhook
 
@@ -180,7 +185,7 @@ class Providers:
             assert headers["authorization"] == "Bearer secret"
             message = json.loads(body)["message"]
             data = message["data"]
-            self._note("fcm", data["notification_id"], data["type"], int(data["seq"]), int(data["badge"]))
+            self._note("fcm", data, data.get("badge"))
             return 200, {"name": "1"}
         if path == "/push/1":
             return self._webpush(headers, body)
@@ -189,7 +194,7 @@ class Providers:
         expected = hmac.new(self.webhook_secret.encode(), f"{time}.".encode() + body, hashlib.sha256).hexdigest()
         assert hmac.compare_digest(signature, expected), "bad signature"
         said = json.loads(body)
-        self._note("webhook", said["notification_id"], said["type"], said["seq"], said["badge"])
+        self._note("webhook", said, said.get("badge"))
         return 200, {}
 
     def _webpush(self, headers, body):
@@ -205,7 +210,7 @@ class Providers:
         key = HKDF(hashes.SHA256(), 16, salt, b"Content-Encoding: aes128gcm\0").derive(secret)
         nonce = HKDF(hashes.SHA256(), 12, salt, b"Content-Encoding: nonce\0").derive(secret)
         said = json.loads(AESGCM(key).decrypt(nonce, sealed, None).rstrip(b"\2"))
-        self._note("webpush", said["notification_id"], said["type"], said["seq"], said["badge"])
+        self._note("webpush", said, said.get("badge"))
         return 201, {}
 
     # HTTP/2: APNs
@@ -240,5 +245,6 @@ class Providers:
         assert headers["apns-topic"] == "org.example"
         if headers[":path"].split("/")[-1] in self.dead:
             return 410, {"reason": "Unregistered"}
-        self._note("apns", headers["apns-collapse-id"], said["type"], said["seq"], said["aps"]["badge"])
+        assert headers["apns-collapse-id"] == said["notification_id"]
+        self._note("apns", said, said["aps"].get("badge"))
         return 200, {}

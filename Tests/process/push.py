@@ -3,12 +3,14 @@
     Tests/process/run push
 """
 
+import asyncio
 import contextlib
+import json
 import tempfile
 
 from checks import Failed, check, equal, main, poll, say
 from client import Client
-from cluster import Cluster
+from cluster import Cluster, martlet
 from providers import Providers
 
 DEVICES = {"iphone": "apns", "pixel": "fcm", "browser": "webpush", "hook": "webhook"}
@@ -21,6 +23,7 @@ async def test():
         async with Cluster(3).running() as cluster:
             await configure(cluster, providers)
             await register(cluster, providers)
+            await command(cluster, providers)
             await told_once(cluster, providers)
             await not_told(cluster, providers)
             await failover(cluster, providers)
@@ -83,6 +86,31 @@ async def told_once(cluster, providers):
     for name in DEVICES.values():
         equal(seqs(providers, name), [1, 2, 3, 4, 5], f"{name} has seqs 1 to 5")
     check(max(badge for _, badge in providers.shown["apns"].values()) == 5, "the badge counts what is unread")
+
+
+async def command(cluster, providers):
+    """`martlet push test` goes through the real senders, and says what each provider answered."""
+    def run(*arguments):
+        return asyncio.to_thread(
+            martlet, "push", "test", *arguments, "--admin", f"http://127.0.0.1:{cluster.admin_port(3)}")
+    ended = await run("bob")
+    equal((ended.returncode, sorted(providers.tests)), (0, sorted(DEVICES.values())),
+          f"a test push reaches every device: {ended.stdout}{ended.stderr}")
+    providers.dead.add("ab" * 32)
+    ended = await run("bob", "--json")
+    results = {d["provider"]: (d["result"], d.get("reason")) for d in json.loads(ended.stdout)["devices"]}
+    equal((ended.returncode, results["apns"], results["fcm"]), (1, ("dead", "Unregistered"), ("delivered", None)),
+          "it shows which registration has ended")
+    providers.dead.clear()
+    devices = (await rest(cluster, "GET", "/v1/users/me/devices"))["devices"]
+    check(all("push" in d for d in devices), "and removes none")
+    ended = await run("bob", "--device", "pixel")
+    equal((ended.returncode, providers.tests.count("fcm"), providers.tests.count("webhook")), (0, 3, 2), "or one device only")
+    for arguments, words in ((("nobody-of-this-name",), "no device"), (("bob", "--device", "fridge"), "has no device fridge"),
+                             (("bob bob",), "not a user id")):
+        ended = await run(*arguments)
+        check(ended.returncode == 1 and words in ended.stderr, f"{arguments}: {ended.stderr.strip()}")
+    equal({len(shown) for shown in providers.shown.values()}, {0}, "no message was told of")
 
 
 async def not_told(cluster, providers):
