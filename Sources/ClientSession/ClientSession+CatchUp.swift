@@ -104,6 +104,7 @@ extension ClientSession {
             if isOwn { feed.staleForm(at: record.seq) }
         }
         write(page.statuses, page.updates, after: before.rev, feed: &feed, out: &out)
+        if let counts = page.counts, feed.takes(counts) { out.append(.write(ServerFrame.receipts(counts))) }
         feed.advance(toEndOfPage: page.position)
         feed.isCatchingUp = false
         feed.fruitless = feed.written == before ? feed.fruitless + 1 : 0

@@ -25,6 +25,10 @@ extension ClientSession {
         case .typing: if unwritableSince == nil { out.append(.write(pushed.frame)) }
         case .privacyChanged: subscribeAgain(out: &out)
         case .close(let code, let reason): close(code: code, reason: reason, now: now, out: &out)
+        case .counts(let counts):
+            change(
+                counts.conversation, counts.messageID, counts.seq, counts.rev, frame: pushed.frame,
+                position: position, isNews: { $0.takes(counts) }, out: &out)
         case .update(let event):
             change(
                 event.conversation, event.messageID, event.seq, event.rev, frame: pushed.frame,

@@ -22,6 +22,8 @@ struct ConversationFeed: Hashable, Sendable {
     private var receipts: [ReceiptKey: Seq] = [:]
     /// The same for changes of messages, by the rev of the latest.
     private var updates: [UpdateKey: Rev] = [:]
+    /// The counts written last.
+    private var counts: ReceiptCounts?
     /// Where the device stood when it met the conversation: receipts up to there it has.
     private var metRev: Rev
     /// The `rev` as of the last message written: what acknowledging that message acknowledges.
@@ -107,6 +109,13 @@ struct ConversationFeed: Hashable, Sendable {
         guard event.rev > metRev, event.seq > receipts[key] ?? .zero else { return false }
         receipts[key] = event.seq
         return true
+    }
+
+    /// Whether counts say something else than the device has, and later; then they count as written.
+    mutating func takes(_ event: ReceiptCounts) -> Bool {
+        guard event.rev > counts?.rev ?? metRev else { return false }
+        defer { counts = event }
+        return counts.map { !$0.says(event) } ?? true
     }
 
     mutating func raise(to position: ConversationPosition) {

@@ -29,6 +29,7 @@ struct GatewayServices: Sendable {
     let dispatcher: any Dispatcher
     let tokens: TokenVerifier
     let users: UserDirectory
+    let devices: DeviceTokens
     let buckets: UserBuckets
     let metrics: GatewayProbe
     let drain: DrainState

@@ -26,6 +26,7 @@ package final class GatewayServer: Sendable {
             limits: configuration.limits, rules: SessionRules(limits: configuration.limits),
             dispatcher: dispatcher,
             tokens: tokens, users: UserDirectory(dispatcher: dispatcher),
+            devices: DeviceTokens(dispatcher: dispatcher),
             buckets: UserBuckets(limits: configuration.limits), metrics: GatewayProbe(metrics),
             drain: DrainState())
         rest = RestResponder(services: services, logger: logger)

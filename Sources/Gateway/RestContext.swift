@@ -118,6 +118,15 @@ struct RestCluster: Sendable {
         if let refusal { throw refusal }
     }
 
+    /// A token that is bound to a device ends with it.
+    func admit(_ caller: Caller) async throws(Refusal) {
+        guard caller.device != nil else { return }
+        let refusal = await withCheckedContinuation { continuation in
+            services.devices.check(caller, on: loop) { continuation.resume(returning: $0) }
+        }
+        if let refusal { throw refusal }
+    }
+
     /// A result of the wrong kind is this server's fault.
     static let wrongKind = Refusal(.unavailable, "the answer was of another kind")
 }

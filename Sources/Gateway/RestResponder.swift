@@ -87,6 +87,7 @@ struct RestResponder: Sendable {
         let caller = try await services.tokens.verify(token)
         let cluster = RestCluster(services: services, loop: request.loop)
         try await cluster.ensure(caller.user)
+        try await cluster.admit(caller)
         let context = RestContext(
             source: RestContext.Origin(logger: logger, caller: caller, body: request.body, cluster: cluster))
         return try await respond(to: request, context: context)

@@ -44,6 +44,7 @@ private struct AccountExport {
     /// A page is full with this many bytes; one step more may follow.
     private static let bytesEnough = 256 << 10
     private static let messagesStep = 25
+    private static let blocksStep = 1_000
 
     func page(after cursor: ExportCursor?) async throws(Refusal) -> ExportLines {
         var lines = ExportLines()
@@ -54,6 +55,7 @@ private struct AccountExport {
                 throw RestCluster.wrongKind
             }
             for device in devices { lines.device(device) }
+            try await privacy(into: &lines)
         }
         while lines.bytes.count < Self.bytesEnough {
             if let current = place, current.after > .zero {
@@ -70,6 +72,25 @@ private struct AccountExport {
         }
         if let place { lines.next(place) }
         return lines
+    }
+
+    /// Settings and blocks, of which there is a limited number.
+    private func privacy(into lines: inout ExportLines) async throws(Refusal) {
+        guard
+            case .privacy(.settings(let settings)) = try await context.cluster.perform(
+                .privacy(.settings(user)))
+        else { throw RestCluster.wrongKind }
+        lines.settings(settings)
+        var after: UserID?
+        while true {
+            let query = PrivacyRequest.blocks(user, after: after, limit: Self.blocksStep)
+            guard case .privacy(.blocks(let page)) = try await context.cluster.perform(.privacy(query)) else {
+                throw RestCluster.wrongKind
+            }
+            for block in page.blocks { lines.block(block) }
+            after = page.blocks.last?.user
+            if !page.hasMore || after == nil { return }
+        }
     }
 
     private func row(after conversation: ConversationID?) async throws(Refusal) -> InboxRow? {

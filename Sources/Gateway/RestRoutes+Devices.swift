@@ -83,6 +83,16 @@ extension RestRoutes {
             }
             return Self.json(.ok, RestAnswer.conversation(row))
         }
+        router.delete("/v1/conversations/:id") { request, context in
+            let id: ConversationID = try context.identity("id")
+            let upTo = try request.upToSeq()
+            let user = try await context.own(request)
+            let clear = ClearRequest(conversation: id, user: user, upTo: upTo)
+            guard case .ok = try await context.cluster.perform(.clear(clear)) else {
+                throw RestCluster.wrongKind
+            }
+            return Self.json(.ok, RestAnswer.cleared(id))
+        }
         router.patch("/v1/conversations/:id/settings") { request, context in
             let id: ConversationID = try context.identity("id")
             let object = try context.object()
@@ -104,6 +114,18 @@ extension RestRoutes {
             guard case .row(let row) = result else { throw RestCluster.wrongKind }
             return Self.json(.ok, RestAnswer.conversation(row))
         }
+    }
+}
+
+extension Request {
+    /// `?up_to_seq=`, where given.
+    fileprivate func upToSeq() throws(Refusal) -> Seq? {
+        guard let text = uri.queryParameters["up_to_seq"] else { return nil }
+        guard let seq = UInt64(text), seq > 0, seq <= UInt64(Int64.max) else {
+            throw Refusal(
+                .invalidRequest, "up_to_seq must be a seq", details: [.init("field", .text("up_to_seq"))])
+        }
+        return Seq(seq)
     }
 }
 

@@ -125,6 +125,7 @@ struct CommandCodecTests {
                     at: Timestamp(7),
                     token: 10)),
             .account(AccountCommand(user: bob, change: .erase, at: Timestamp(7), token: 11)),
+            .clear(ClearCommand(request: ClearRequest(conversation: club, user: bob, upTo: nil), token: 12)),
         ]
     }
 

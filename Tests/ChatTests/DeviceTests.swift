@@ -121,6 +121,33 @@ import Wire
         #expect(devices(cluster, ann).isEmpty)
     }
 
+    /// What nodes ask before they serve a request with a token that is bound to a device.
+    @Test func requestsWithATokenOfARevokedDeviceAreUnauthenticated() {
+        let cluster = TestCluster()
+        let device = TestDevice(cluster, ann, phone)
+        device.connect()
+        cluster.settle()
+        let issued = cluster.now.wall
+        func ask(_ issued: Timestamp) -> OperationResult? {
+            cluster.call(.account(AccountRequest(user: ann, ask: .deviceToken(phone, issued: issued))))
+        }
+        #expect(ask(issued) == .account(.done))
+        cluster.advance(1_000)
+        _ = change(cluster, ann, .revokeDevice(phone))
+        guard case .refused(let refusal)? = ask(issued) else {
+            Issue.record("the token still holds")
+            return
+        }
+        #expect(refusal.code == .unauthenticated && refusal.code.status == 401)
+        cluster.advance(1_000)
+        #expect(ask(cluster.now.wall) == .account(.done), "a token of after the revocation holds")
+        cluster.failover(cluster.index(of: ann))
+        guard case .refused? = ask(issued) else {
+            Issue.record("a new leader has forgotten the revocation")
+            return
+        }
+    }
+
     @Test func aTokenBoundToTheDeviceEndsWithItsRevocation() {
         let cluster = TestCluster()
         let old = TestDevice(cluster, ann, phone)

@@ -100,6 +100,33 @@ import Wire
         #expect(erase(cluster, ann) == .account(.done))
     }
 
+    @Test func nothingOfPushIsLeft() {
+        let (cluster, anns, _) = acquainted()
+        let push = PushRegistration(target: .fcm(token: "secret"), content: .full, registeredAt: Timestamp(1))
+        let register = AccountRequest(user: ann, ask: .change(.setPush(phone, push)))
+        #expect(cluster.call(.account(register)) == .account(.done))
+        let quiet = QuietHours(startMinute: 1, endMinute: 2, timeZone: "UTC")
+        var change = SettingsChange()
+        change.quietHours = .hours(quiet)
+        _ = cluster.call(.privacy(.change(ann, change)))
+        anns.disconnect()
+        _ = cluster.send(bob, to: .user(ann), "8", "wake up")
+        cluster.advance(2_000)
+        #expect(!cluster.store(of: ann).reader.pushOutbox().isEmpty)
+        _ = erase(cluster, ann)
+        cluster.advance(5_000)
+        let store = cluster.store(of: ann)
+        #expect(store.reader.pushOutbox().isEmpty)
+        #expect(store.reader.view.pairs(in: Tables.pushOutbox(ann)).isEmpty)
+        #expect(store.reader.pushRegistrations(of: ann).isEmpty)
+        #expect(store.reader.view.deviceDetails(ann, phone) == nil)
+        #expect(store.reader.settings(of: ann).quietHours == nil)
+        // What reaches the erased account later makes no row again.
+        _ = cluster.send(cat, to: .user(ann), "9", "are you there?")
+        cluster.advance(5_000)
+        #expect(store.reader.view.pairs(in: Tables.pushOutbox(ann)).isEmpty)
+    }
+
     @Test func aNewLeaderFinishesWhatAnotherBegan() {
         let (cluster, _, _) = acquainted()
         let token = cluster.ask(.account(AccountRequest(user: ann, ask: .change(.erase))))

@@ -103,6 +103,7 @@ final class TestCluster {
             toPartition(token, operation)
         case .subscribePresence: Issue.record("nodes split \(operation)")
         case .eraseMember(let request): toConversation(request.conversation, token, operation, missing)
+        case .clear(let request): toConversation(request.conversation, token, operation, missing)
         }
         return token
     }

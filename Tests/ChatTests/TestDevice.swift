@@ -15,6 +15,7 @@ final class TestDevice {
     /// The seqs sent on this device itself.
     var own: [ConversationID: Set<UInt64>] = [:]
     var statuses: [StatusEvent] = []
+    var counts: [ReceiptCounts] = []
     /// What the screen shows of changed messages: by id, the latest of each kind.
     var updates: [UpdateEvent] = []
     /// Messages as they were written.
@@ -127,6 +128,9 @@ final class TestDevice {
         case .status(let status):
             statuses.append(status)
             moved(status.conversation, ConversationPosition(seq: .zero, rev: status.rev), from: position)
+        case .counts(let counts):
+            self.counts.append(counts)
+            moved(counts.conversation, ConversationPosition(seq: .zero, rev: counts.rev), from: position)
         case .advanced(let conversation, let head): fill(conversation, from: position, to: head)
         case .settings(let row): settings[row.conversation] = row.settings
         case .presence(let state): presences.append(state)
@@ -171,6 +175,7 @@ final class TestDevice {
             guard case .caughtUp(let page)? = cluster.results[cluster.ask(.catchUp(query))] else { return }
             for message in page.messages { write(message) }
             statuses += page.statuses
+            counts += page.counts.map { [$0] } ?? []
             for update in page.updates { show(update) }
             moved(conversation, page.position)
             if !page.hasMore { return }

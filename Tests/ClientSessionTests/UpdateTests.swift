@@ -17,6 +17,26 @@ import Wire
         #expect(rig.push(live(3, rev: 7)) == ["update 1/3"])
     }
 
+    @Test func countsAreWrittenWhenTheySayMore() {
+        func counts(_ read: Int, rev: UInt64) -> ReceiptCounts {
+            ReceiptCounts(
+                conversation: SessionRig.conversation(1), messageID: SessionRig.messageID(1, 5), seq: Seq(5),
+                delivered: 70, read: read, members: 80, rev: Rev(rev))
+        }
+        var rig = SessionRig.synced()
+        rig.message(1, 5, rev: 5, at: SessionRig.position(4, 4))
+        #expect(rig.push(.counts(counts(1, rev: 7))) == ["receipts 1/5"])
+        #expect(rig.push(.counts(counts(1, rev: 8))) == [], "they say the same")
+        #expect(rig.push(.counts(counts(0, rev: 6))) == [], "they came late")
+        #expect(rig.push(.counts(counts(2, rev: 9))) == ["receipts 1/5"])
+        // A page brings what was not pushed.
+        rig.push(.advanced(SessionRig.conversation(1), head: SessionRig.position(5, 11)))
+        var page = CatchUpPage(
+            messages: [], statuses: [], position: SessionRig.position(5, 11), hasMore: false)
+        page.counts = counts(3, rev: 11)
+        #expect(rig.answer(.caughtUp(page)) == ["receipts 1/5"])
+    }
+
     @Test func aChangeOfAMessageThatLacksIsReadWithIt() {
         var rig = SessionRig.synced()
         rig.message(1, 5, rev: 5, at: SessionRig.position(4, 4))

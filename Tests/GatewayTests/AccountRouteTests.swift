@@ -287,6 +287,12 @@ import Wire
             func count(_ kind: String) -> Int { lines.count { $0.hasPrefix(#"{"type":"\#(kind)""#) } }
             #expect(count("profile") == 1 && count("device") == 1 && count("conversation") == 2)
             #expect(count("message") == 60)
+            #expect(lines.contains { $0.hasPrefix(#"{"type":"settings","last_seen":"everyone""#) })
+            #expect(
+                lines.filter { $0.hasPrefix(#"{"type":"block""#) } == [
+                    #"{"type":"block","user_id":"bea","blocked_at":4}"#,
+                    #"{"type":"block","user_id":"bob","blocked_at":5}"#,
+                ])
             #expect(lines.last == #"{"type":"end"}"#)
             let bad = try await RawClient.connect(rig.port) { client in
                 try await client.request("GET", "/v1/users/me/export?cursor=AAAA", token: token)
@@ -317,6 +323,12 @@ import Wire
                 return .account(.rows(ConversationsPage(rows: rows, hasMore: rest.count > 1)))
             default: return nil
             }
+        case .privacy(.blocks(_, let after, _)):
+            // One a page.
+            let isFirst = after == nil
+            let block = BlocksPage.Block(
+                user: UserID(unchecked: isFirst ? "bea" : "bob"), at: Timestamp(isFirst ? 4 : 5))
+            return .privacy(.blocks(BlocksPage(blocks: [block], hasMore: isFirst)))
         case .history(let query):
             let first = (query.bound?.raw ?? 0) + 1
             let last = min(30, first + UInt64(query.limit) - 1)

@@ -61,8 +61,9 @@ final class FakeDispatcher: Dispatcher {
             return .presence(users.map { PresenceState(user: $0, online: true, lastSeen: nil) })
         case .group(let request):
             return .group(GroupResult(group: request.group, name: "team", seq: Seq(1), members: []))
-        case .receipt, .ensureUser, .closeSession, .deviceAcks, .setDisappearing: return .ok
+        case .receipt, .ensureUser, .closeSession, .deviceAcks, .setDisappearing, .clear: return .ok
         case .account(let request):
+            if case .deviceToken = request.ask { return .account(.done) }
             guard case .change(.revokeDevice) = request.ask else {
                 return .refused(Refusal(.notFound, "none"))
             }

@@ -93,6 +93,27 @@ import Wire
         }
     }
 
+    @Test func deletingAConversationCarriesItsParameters() async throws {
+        try await GatewayRig.run { rig in
+            let token = try await rig.token("ann")
+            let path = "/v1/conversations/\(conversation)"
+            let answers = try await RawClient.connect(rig.port) { client in
+                let some = try await client.request("DELETE", path + "?up_to_seq=7", token: token)
+                let all = try await client.request("DELETE", path, token: token)
+                let bad = try await client.request("DELETE", path + "?up_to_seq=0", token: token)
+                return [some, all, bad]
+            }
+            #expect(answers.map(\.status) == [200, 200, 400])
+            #expect(answers[0].body == #"{"conversation_id":"\#(conversation)","deleted":true}"#)
+            let asked = rig.dispatcher.operations.compactMap { operation -> ClearRequest? in
+                guard case .clear(let request) = operation else { return nil }
+                return request
+            }
+            #expect(asked.map(\.upTo) == [Seq(7), nil])
+            #expect(asked.allSatisfy { $0.user.text == "ann" && $0.conversation == conversation })
+        }
+    }
+
     @Test func changesCountAsSends() async throws {
         var limits = Limits()
         limits.sendBurst = 2

@@ -62,7 +62,9 @@ let accountChanges: [AccountChange] =
 let accountRequests: [AccountRequest] =
     accountChanges.map { AccountRequest(user: ann, ask: .change($0)) }
     + [
-        AccountRequest(user: ann, ask: .devices), AccountRequest(user: ann, ask: .keyStock(phone)),
+        AccountRequest(user: ann, ask: .devices),
+        AccountRequest(user: ann, ask: .deviceToken(phone, issued: Timestamp(7))),
+        AccountRequest(user: ann, ask: .keyStock(phone)),
         AccountRequest(user: ann, ask: .compareDevices([phone])),
         AccountRequest(user: ann, ask: .row(conversation)),
         AccountRequest(user: ann, ask: .rows(after: conversation, limit: 5)),

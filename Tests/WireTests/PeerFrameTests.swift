@@ -108,6 +108,7 @@ struct PeerFrameTests {
             .setDisappearing(
                 DisappearingRequest(conversation: conversation, actor: ann, milliseconds: 86_400_000)),
             .history(around), .messageInfo(InfoQuery(message: MessageID(high: 1, low: 1), user: ann)),
+            .clear(ClearRequest(conversation: conversation, user: ann, upTo: Seq(9))),
             .eraseMember(EraseMemberRequest(user: ann, conversation: conversation, from: Seq(65))),
         ] + accountRequests.map { .account($0) } + privacy
     }

@@ -57,10 +57,21 @@ async def listing(cluster):
     equal(await phone.closed(), 4001, "the same device on another node replaces the first connection")
 
     bound = cluster.token("ann", device="tablet", iat=int(time.time()))
+    for node in cluster.numbers:
+        await ok(cluster, node, "GET", "/v1/conversations", token=bound)
     started = time.monotonic()
     await ok(cluster, 1, "DELETE", "/v1/users/me/devices/tablet", user="ann")
     equal(await tablet.closed(2), 4003, "a revoked device is closed with 4003")
     check(time.monotonic() - started < 1, "within a second, although another node was asked")
+    refused = set()
+    while refused != set(cluster.numbers) and time.monotonic() - started < 5:
+        for node in cluster.numbers:
+            answer = await cluster.rest(node, "GET", "/v1/conversations", token=bound)
+            if (answer.status, answer.code) == (401, "unauthenticated"):
+                refused.add(node)
+            elif answer.status != 200:
+                raise Failed(f"node {node}: {answer!r}")
+    check(time.monotonic() - started < 1.2, "requests with its token are 401 on every node within a second")
     answer = await cluster.rest(2, "DELETE", "/v1/users/me/devices/tablet", user="ann")
     equal(answer.status, 200, "revoking it again is fine")
     answer = await cluster.rest(2, "DELETE", "/v1/users/me/devices/nothing", user="ann")
@@ -150,6 +161,40 @@ async def conversation_list(cluster):
               "pinned first, then the latest activity, over pages of three nodes")
         equal((await rows(cluster, 2, "eve", "?limit=1"))[0]["pinned"], True, "a page of one begins with a pin")
 
+
+
+async def deleted_conversations(cluster):
+    """A conversation is taken out of one user's list on all its devices; the next message brings it back."""
+    async with Client(cluster, "pia", 1, "phone") as phone, Client(cluster, "pia", 2, "laptop") as laptop, \
+            Client(cluster, "quin", 3) as quin:
+        await quin.sync_done()
+        for n in range(3):
+            sent = await quin.sent("pia", f"old {n}")
+        await phone.message("old 2")
+        await laptop.message("old 2")
+        conversation = sent["conversation_id"]
+
+        async def listed():
+            return await rows(cluster, 1, "pia")
+        await poll("it is listed", 5, listed)
+        await ok(cluster, 3, "DELETE", f"/v1/conversations/{conversation}", user="pia")
+        for client in (phone, laptop):
+            frame = await client.wait("it is deleted", lambda f: f["type"] == "conversation" and f.get("deleted"), 5)
+            equal((frame["cleared_seq"], frame["unread_count"]), (3, 0), f"{client.device} learns it live")
+
+        async def gone():
+            return all([await rows(cluster, node, "pia") == [] for node in cluster.numbers])
+        await poll("it is in no list of its user", 5, gone)
+        equal(await cluster.history(2, conversation, "pia"), [], "nor is its history")
+        equal(len(await cluster.history(2, conversation, "quin")), 3, "the other side keeps everything")
+        await quin.sent("pia", "new")
+        await phone.message("new")
+    async def back():
+        return [(r["last_message_preview"], r["unread_count"]) for r in await rows(cluster, 1, "pia")] == [("new", 1)]
+    await poll("the next message brings it back", 5, back)
+    equal([m["content"] for m in await cluster.history(1, conversation, "pia")], ["new"], "without what is gone")
+    stranger = await cluster.rest(1, "DELETE", f"/v1/conversations/{conversation}", user="ann")
+    equal((stranger.status, stranger.code), (403, "not_member"), "a stranger is refused")
 
 
 def prekeys(first, count):
@@ -268,7 +313,11 @@ async def erasure(cluster):
         async def listed():
             return len(await rows(cluster, 2, "ida")) == 2
         await poll("both conversations are listed", 5, listed)
+        await ok(cluster, 1, "PATCH", "/v1/users/me/settings", {"last_seen": "nobody"}, user="ida")
+        await ok(cluster, 2, "PUT", "/v1/users/me/blocks/ann", user="ida")
         lines = await export(cluster, 1, "ida")
+        equal([line["user_id"] for line in lines if line["type"] == "block"], ["ann"], "an export has the blocks")
+        equal([line["last_seen"] for line in lines if line["type"] == "settings"], ["nobody"], "and the settings")
         kinds = [line["type"] for line in lines]
         equal((kinds.count("profile"), kinds.count("device"), kinds.count("conversation")), (1, 1, 2),
               "an export has the profile, the device and both conversations")
@@ -319,6 +368,7 @@ async def test():
         await listing(cluster)
         await settings(cluster)
         await conversation_list(cluster)
+        await deleted_conversations(cluster)
         await stale_devices(cluster)
         await erasure(cluster)
         await keys(cluster)

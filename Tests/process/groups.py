@@ -219,6 +219,35 @@ async def large(cluster, members=150, live=30):
         await late.sync_done(30)
         seqs = [f["seq"] for f in late.frames if f.get("conversation_id") == group and "seq" in f]
         equal(seqs, list(range(1, head + 1)), "and who comes back gets all of it")
+    await counted(cluster, group, people)
+
+
+async def counted(cluster, group, people):
+    """In a large group its sender is told how many have a message, live and at reconnect, as `info` says it."""
+    async def read(readers):
+        for n, person in enumerate(readers):
+            answer = await cluster.rest(1 + n % 3, "POST", f"/v1/messages/{message}/status", {"status": "read"}, user=person)
+            if answer.status != 200:
+                raise Failed(f"{person}: {answer!r}")
+
+    async def told(client, count):
+        return await client.wait(
+            f"{count} have read it", lambda f: f["type"] == "receipts" and f["seq"] == seq and f["read_count"] == count, 15)
+    async with Client(cluster, "alice", 1) as alice:
+        await alice.sync_done(30)
+        sent = await alice.sent(group, "who has this?", group=True)
+        message, seq = sent["message_id"], sent["seq"]
+        await read(people[:20])
+        frame = await told(alice, 20)
+        equal((frame["delivered_count"], frame["member_count"]), (20, len(people)), "its sender is told counts, live")
+        others = [f for f in alice.frames if f["type"] == "status" and f.get("seq") == seq and f["user_id"] != "alice"]
+        equal(others, [], "and no list")
+    info = (await cluster.rest(2, "GET", f"/v1/messages/{message}/info", user="alice")).json
+    equal((info["read_count"], info["delivered_count"], len(info["members"])), (20, 20, len(people)), "info agrees")
+    await read(people[20:35])
+    async with Client(cluster, "alice", 3) as alice:
+        await told(alice, 35)
+        say("ok   and at reconnect")
 
 
 async def test():

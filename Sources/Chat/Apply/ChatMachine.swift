@@ -57,6 +57,7 @@ package struct ChatMachine: Sendable {
             for update in updates { state.apply(update) }
             return .memberFlags(updates)
         case .eraseMember(let command): return .memberErased(state.apply(command))
+        case .clear(let command): return .cleared(state.apply(command))
         }
     }
 }

@@ -24,6 +24,7 @@ package enum CommandOutcome: Hashable, Sendable {
     case privacy(PrivacyOutcome)
     case memberFlags([MemberFlagsUpdate])
     case memberErased(MemberErasure)
+    case cleared(ClearOutcome)
 }
 
 /// How a send ended: stored, an earlier one repeated, or refused.
@@ -89,6 +90,8 @@ package struct ConversationChange: Hashable, Sendable {
     package var previewRev = Rev.zero
     /// Changes of messages.
     package var updates: [UpdateEvent] = []
+    /// The member whose receipt this is.
+    package var receiver: ConversationMember?
 
     /// Whom a change concerns beyond `members`.
     package enum Audience: Hashable, Sendable {
@@ -98,6 +101,8 @@ package struct ConversationChange: Hashable, Sendable {
         case everyone
         /// Members who sent something after this seq: the receipts are news for them.
         case sendersAfter(Seq)
+        /// The same in a large group: they are told counts, later and in one.
+        case countedAfter(Seq)
     }
 
     init(

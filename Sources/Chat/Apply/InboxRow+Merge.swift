@@ -6,7 +6,7 @@ extension InboxRow {
     /// updates end alike. Name and membership follow the member epoch, the preview its own rev.
     ///
     /// Settings are the user's own: an update brings none, but a new message takes an unmuted row out of the
-    /// archive, and reading or sending ends a mark of unread.
+    /// archive, clearing unpins it too, and reading or sending ends a mark of unread.
     package mutating func merge(_ update: InboxRow) {
         if update.headOrdinal > headOrdinal, !settings.isMuted(at: update.lastAt) {
             settings.isArchived = false
@@ -23,6 +23,12 @@ extension InboxRow {
         if update.previewRev > previewRev {
             previewRev = update.previewRev
             preview = update.preview
+        }
+        if update.cleared > cleared {
+            cleared = update.cleared
+            settings.isPinned = false
+            settings.isArchived = false
+            settings.isMarkedUnread = false
         }
         lastAt = max(lastAt, update.lastAt)
         head = max(head, update.head)

@@ -12,6 +12,7 @@ extension Refusal {
     static let accountErased = Refusal(.gone, "this account was deleted")
     static let noSuchUser = Refusal(.notFound, "no such user")
     static let deviceRevoked = Refusal(.forbidden, "this device was revoked")
+    static let tokenRevoked = Refusal(.unauthenticated, "the device of this token was revoked")
     static let noSuchDevice = Refusal(.notFound, "no such device")
     static let tooManyPins = Refusal(
         .invalidRequest, "at most \(ChatRules.pinsMax) conversations can be pinned",

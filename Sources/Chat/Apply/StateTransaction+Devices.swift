@@ -82,7 +82,7 @@ extension StateTransaction {
         _ command: AccountCommand, _ outcome: inout AccountOutcome
     ) {
         let before = inboxRow(command.user, conversation)
-        guard var row = before ?? pending else {
+        guard var row = before ?? pending, (pending.map { row.merged(with: $0) } ?? row).isListed else {
             outcome.result = .failure(.noSuchConversation)
             return
         }

@@ -13,7 +13,7 @@ extension StateTransaction {
         for device in outcome.revoked { removeEverything(of: device, command.user) }
         let ranges = [
             Tables.keyFetches(command.user), Tables.positions(command.user),
-            Tables.blocks(command.user, after: nil),
+            Tables.blocks(command.user, after: nil), Tables.pushOutbox(command.user),
         ]
         for range in ranges { for pair in pairs(in: range) { remove(pair.key) } }
         remove(Tables.privacy(command.user))

@@ -54,7 +54,7 @@ extension StateTransaction {
         }
     }
 
-    private func ordinal(of seq: Seq, in record: ConversationRecord, _ id: ConversationID) -> Ordinal {
+    func ordinal(of seq: Seq, in record: ConversationRecord, _ id: ConversationID) -> Ordinal {
         if seq == record.head { return record.ordinal }
         return message(id, seq, hash60: record.hash60)?.ordinal ?? .zero
     }
@@ -72,11 +72,14 @@ extension StateTransaction {
         let statuses = member.statuses(id, record, after: max(before.deliveredRev, before.readRev))
         if record.kind == .direct, statuses.contains(where: { !$0.isPrivate }) {
             members += record.sides.filter { $0.user != member.user && $0.lastSent > lowest }
-        } else if record.kind == .group, record.memberCount <= ChatRules.statusMembersMax {
-            audience = .sendersAfter(lowest)
+        } else if record.kind == .group {
+            let isLarge = record.memberCount > ChatRules.statusMembersMax
+            audience = isLarge ? .countedAfter(lowest) : .sendersAfter(lowest)
         }
-        return ConversationChange(
+        var change = ConversationChange(
             id, record, statuses: statuses, members: members, audience: audience)
+        change.receiver = member
+        return change
     }
 }
 

@@ -82,12 +82,15 @@ extension StateTransaction {
         record.inboxVersion = record.inboxVersion.next
         #endif
         row.version = record.inboxVersion
-        if row.settings != before?.settings ?? RowSettings() { row.settings.version = row.version }
+        let isCleared = row.cleared != before?.cleared ?? .zero
+        if isCleared || row.settings != before?.settings ?? RowSettings() {
+            row.settings.version = row.version
+        }
         if let before { remove(Tables.inboxVersion(user, before.version)) }
         set(Tables.inboxVersion(user, row.version), Tables.value(of: row.conversation))
-        if row.place != before?.place {
-            if let before { remove(Tables.activity(user, before.place)) }
-            set(Tables.activity(user, row.place), [])
+        if row.listedPlace != before?.listedPlace {
+            if let place = before?.listedPlace { remove(Tables.activity(user, place)) }
+            if let place = row.listedPlace { set(Tables.activity(user, place), []) }
         }
         put(user, row)
         put(user, record)
@@ -136,4 +139,9 @@ extension UserRecord.Device {
         usedAt = at
         return true
     }
+}
+
+extension InboxRow {
+    /// Where the row stands in the list; nowhere once its user took it out and nothing came since.
+    fileprivate var listedPlace: ConversationsCursor? { isListed ? place : nil }
 }

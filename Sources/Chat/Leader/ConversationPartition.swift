@@ -48,6 +48,7 @@ package struct ConversationPartition: Sendable {
         case .eraseMember(let request):
             let command = EraseMemberCommand(request: request, at: now.wall, token: token)
             return [.propose(.eraseMember(command))]
+        case .clear(let request): return [.propose(.clear(ClearCommand(request: request, token: token)))]
         case .send(let request):
             let id = ConversationID.conversation(of: request.sender, with: request.recipient)
             let limits = limits
@@ -58,7 +59,7 @@ package struct ConversationPartition: Sendable {
         case .history(let query):
             return [.reply(token, OperationResult(reader.history(query)) { .history($0) })]
         case .catchUp(let query):
-            return [.reply(token, OperationResult(reader.catchUp(query)) { .caughtUp($0) })]
+            return [.reply(token, OperationResult(caughtUp(query, now, reader)) { .caughtUp($0) })]
         case .groupQuery(let query):
             return [.reply(token, OperationResult(reader.group(query)) { .groupAnswer($0) })]
         case .group(let request):
@@ -83,6 +84,21 @@ package struct ConversationPartition: Sendable {
             }
         default:
             preconditionFailure("operation of a user's partition at a conversation's: \(operation)")
+        }
+    }
+
+    private mutating func caughtUp<View: StateView>(
+        _ query: CatchUpQuery, _ now: Moment, _ reader: ChatReader<View>
+    ) -> Result<CatchUpPage, Refusal> {
+        reader.catchUp(query) { roster(of: query.conversation, now, reader) }
+    }
+
+    private mutating func roster<View: StateView>(
+        of group: ConversationID, _ now: Moment, _ reader: ChatReader<View>
+    ) -> GroupRoster {
+        let count = partitionCount
+        return withGroup(group, now.tick) {
+            $0.roster(reader: reader, partitionCount: count, now: now.tick)
         }
     }
 
@@ -149,6 +165,9 @@ package struct ConversationPartition: Sendable {
         case .memberErased(let outcome):
             for change in outcome.changes { spread(change, now, reader) }
             return [.reply(outcome.token, .account(.erased(next: outcome.next)))]
+        case .cleared(let outcome):
+            spread(outcome.change, now, reader)
+            return [.reply(outcome.token, outcome.refusal.map { .refused($0) } ?? .ok)]
         case .fanoutProgressed, .usersEnsured, .deviceRegistered, .inbox, .deviceAcks, .lastSeen,
             .account, .privacy:
             return []
@@ -176,6 +195,7 @@ package struct ConversationPartition: Sendable {
         case .receipts(let batch):
             return batch.marks.flatMap { conversations[$0.conversation]?.refused($0, refusal) ?? [] }
         case .eraseMember(let command): return [.reply(command.token, .refused(refusal))]
+        case .clear(let command): return [.reply(command.token, .refused(refusal))]
         case .changeGroup(let change): return groups[change.group]?.refused(change, refusal) ?? []
         case .changeMessage(let change):
             return conversations[change.conversation]?.refused(change, refusal) ?? []
@@ -222,6 +242,8 @@ package struct ConversationPartition: Sendable {
             nextResends = now.tick + 250
             resends = fanout.takeResends(now: now.tick)
         }
+        for group in fanout.dueCounts(now: now.tick) { fanout.count(group, roster(of: group, now, reader)) }
+        resends += fanout.takeItems(now: now.tick)
         if now.tick >= nextProgress {
             nextProgress = now.tick + 1_000
             let marks = fanout.takeProgress()

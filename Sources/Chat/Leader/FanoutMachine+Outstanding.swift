@@ -8,6 +8,9 @@ extension FanoutMachine {
         var pending: [PartitionID: Pending] = [:]
         /// Partitions that the change being taken touched and that are not yet in the queue.
         var unqueued: Set<PartitionID> = []
+        /// Of a large group: senders of something after this seq are still to be told counts.
+        var uncountedAfter: Seq?
+        var isDone: Bool { pending.isEmpty && uncountedAfter == nil }
 
         init(_ change: ConversationChange) { header = Header(change) }
 
@@ -56,6 +59,7 @@ extension FanoutMachine {
         var pair: [UserID]
         var title: String
         var memberEpoch: UInt64
+        var head: Seq
         var rev: Rev
         var headOrdinal: Ordinal
         var lastAt: Timestamp
@@ -67,6 +71,7 @@ extension FanoutMachine {
             pair = change.pair
             title = change.title
             memberEpoch = change.memberEpoch
+            head = change.head
             rev = change.rev
             headOrdinal = change.headOrdinal
             lastAt = change.lastAt
@@ -77,6 +82,7 @@ extension FanoutMachine {
         mutating func merge(_ change: ConversationChange) {
             title = change.title
             memberEpoch = change.memberEpoch
+            head = max(head, change.head)
             rev = max(rev, change.rev)
             headOrdinal = max(headOrdinal, change.headOrdinal)
             lastAt = max(lastAt, change.lastAt)
@@ -121,11 +127,19 @@ extension FanoutMachine {
             for member in members {
                 var target = FanoutItem.Target(
                     user: member.user, markOrdinal: .zero, read: .zero, isMember: true, head: change.head)
-                target.first = member.joinedSeq
+                target.first = member.firstDelivered
+                target.cleared = member.cleared
                 target.isHeadHidden = member.hides(head: change.head)
                 merge(target)
             }
             note(change)
+        }
+
+        /// A sender's counts as of `rev`.
+        mutating func add(_ target: FanoutItem.Target, asOf rev: Rev) {
+            merge(target)
+            attempts = 0
+            self.rev = max(self.rev, rev)
         }
 
         private mutating func merge(_ target: FanoutItem.Target) {
@@ -141,6 +155,8 @@ extension FanoutMachine {
                 known.first = target.first
             }
             known.head = max(known.head, target.head)
+            known.counts = target.counts ?? known.counts
+            known.cleared = max(known.cleared, target.cleared)
             targets[target.user] = known
         }
 
@@ -191,6 +207,7 @@ extension FanoutMachine {
         /// Who is named is one of the members as well: what all may see, it may see.
         private var namedTargets: [FanoutItem.Target] {
             var named = targets.values.sorted { $0.user < $1.user }
+            if isRepair { for place in named.indices { named[place].counts = nil } }
             guard let membersHead else { return named }
             for place in named.indices where named[place].isMember && named[place].head < membersHead {
                 named[place].head = membersHead
@@ -217,7 +234,8 @@ extension FanoutItem.Target {
         self.init(
             user: member.user, markOrdinal: member.markOrdinal, read: member.read, isMember: member.isMember,
             head: member.lastVisible(head: head))
-        first = member.joinedSeq
+        first = member.firstDelivered
+        cleared = member.cleared
         isHeadHidden = member.hides(head: head)
     }
 }
@@ -232,7 +250,7 @@ extension ConversationChange {
     fileprivate func concerns(_ member: ConversationMember) -> Bool {
         guard member.joinedSeq <= head, member.isMember || member.leftSeq >= head else { return false }
         switch audience {
-        case .none: return false
+        case .none, .countedAfter: return false
         case .everyone: return true
         case .sendersAfter(let seq):
             return member.lastSent > seq && !statuses.contains { $0.user == member.user }

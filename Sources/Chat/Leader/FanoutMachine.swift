@@ -14,11 +14,15 @@ import Wire
 package struct FanoutMachine: Sendable {
     private let partitionCount: Int
     private let directMax: Int
-    private var outstanding: [ConversationID: Outstanding] = [:]
+    var outstanding: [ConversationID: Outstanding] = [:]
+    /// Large groups with receipts that their senders were not told the counts of.
+    var uncounted: Set<ConversationID> = []
+    /// When the next counts of a group may go out.
+    var countsDue: [ConversationID: Tick] = [:]
     /// What has news to send, in the order it came.
     private var fresh: [Place] = []
     /// Conversations whose targets have all acknowledged; written down lazily.
-    private var finished: [ConversationID: Rev] = [:]
+    var finished: [ConversationID: Rev] = [:]
 
     private struct Place: Hashable, Sendable {
         var conversation: ConversationID
@@ -48,7 +52,10 @@ package struct FanoutMachine: Sendable {
             let partition = PartitionID.of(member.user, count: partitionCount)
             entry[partition].add(FanoutItem.Target(member, head: change.head), change)
         }
-        if let roster, change.audience == .everyone, change.memberCount > directMax {
+        if case .countedAfter(let seq) = change.audience {
+            entry.uncountedAfter = min(entry.uncountedAfter ?? seq, seq)
+            uncounted.insert(change.conversation)
+        } else if let roster, change.audience == .everyone, change.memberCount > directMax {
             entry.addMembers(change, roster)
         } else if let roster, change.audience != .none {
             let named = Set(change.members.map(\.user))
@@ -56,7 +63,7 @@ package struct FanoutMachine: Sendable {
                 entry.add(users.filter { !named.contains($0) }, change, roster, to: partition)
             }
         }
-        if entry.pending.isEmpty {
+        if entry.isDone {
             finished[change.conversation] = entry.header.rev
             return
         }
@@ -98,7 +105,7 @@ package struct FanoutMachine: Sendable {
         #if MUTANTS
         if Mutant.active == .outboxScalar { outstanding[ack.conversation]?.pending = [:] }
         #endif
-        if outstanding[ack.conversation]?.pending.isEmpty == true {
+        if outstanding[ack.conversation]?.isDone == true {
             finished[ack.conversation] = outstanding.removeValue(forKey: ack.conversation)?.header.rev
         }
     }
@@ -134,7 +141,7 @@ package struct FanoutMachine: Sendable {
         return marks
     }
 
-    private mutating func queue(_ entry: inout Outstanding, _ id: ConversationID) {
+    mutating func queue(_ entry: inout Outstanding, _ id: ConversationID) {
         for partition in entry.unqueued.sorted() {
             entry.pending[partition]?.isQueued = true
             fresh.append(Place(conversation: id, partition: partition))

@@ -76,6 +76,7 @@ package struct GroupMachine: Sendable {
         if Mutant.active == .rosterStale { return }
         #endif
         roster?.update(change.members, epoch: change.memberEpoch)
+        if let receiver = change.receiver { roster?.update([receiver], epoch: change.memberEpoch) }
     }
 
     /// The members, read once and kept in step by `applied` and `update`.

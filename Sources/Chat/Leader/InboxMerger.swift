@@ -122,6 +122,7 @@ extension InboxRow {
             headOrdinal: target.isMember ? item.headOrdinal : .zero, markOrdinal: target.markOrdinal,
             read: target.read, memberEpoch: item.memberEpoch, isMember: target.isMember, version: .zero)
         previewRev = target.isMember ? item.previewRev : .zero
+        cleared = target.cleared
     }
 }
 

@@ -6,6 +6,8 @@ struct LiveConversation: Hashable, Sendable {
     var position: ConversationPosition
     /// The receipts sent, by the rev of the latest of each.
     var statuses: [StatusKey: Rev] = [:]
+    /// The rev of the counts sent last.
+    var countedRev = Rev.zero
 }
 
 /// One event for one session, with its place among the events of the same item.
@@ -35,6 +37,12 @@ extension UserMachine {
         var pushes: [LivePush] = []
         for (place, event) in events(messages, statuses, updates, item.rev).enumerated() {
             pushes += push(event, item.conversation, place: place, positions)
+        }
+        if var counts = target.counts, target.isMember, counts.rev > known.countedRev {
+            known.countedRev = counts.rev
+            // The last event of the item: everything up to its rev was sent before.
+            counts.rev = item.rev
+            pushes += push(.counts(counts), item.conversation, place: .max - 1, positions)
         }
         let head = ConversationPosition(seq: target.head, rev: item.rev)
         #if MUTANTS
@@ -125,7 +133,10 @@ extension LiveConversation {
 }
 
 extension FanoutItem {
-    fileprivate var isBare: Bool { messages.isEmpty && statuses.isEmpty && updates.isEmpty }
+    /// Rows are repaired, and nobody knows what sessions lack. Counts stay away from such an item.
+    fileprivate var isBare: Bool {
+        messages.isEmpty && statuses.isEmpty && updates.isEmpty && !targets.contains { $0.counts != nil }
+    }
 }
 
 extension SessionPush.Event {

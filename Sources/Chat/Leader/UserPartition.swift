@@ -244,7 +244,7 @@ package struct UserPartition: Sendable {
         case .account(let outcome): return applied(outcome, now)
         case .privacy(let outcome): return changed(outcome, now)
         case .message, .receipts, .group, .fanoutProgressed, .lastSeen, .messageChanged, .messagesExpired,
-            .disappearingSet, .pushed, .memberFlags, .memberErased:
+            .disappearingSet, .pushed, .memberFlags, .memberErased, .cleared:
             return []
         }
     }

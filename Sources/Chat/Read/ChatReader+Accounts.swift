@@ -49,12 +49,15 @@ extension ChatReader {
         case .compareDevices(let named): return compare(named, request.user)
         case .row(let id):
             let later = pending.first { $0.conversation == id }
-            guard let row = view.inboxRow(request.user, id)?.merged(with: later) ?? later else {
+            guard let row = view.inboxRow(request.user, id)?.merged(with: later) ?? later, row.isListed else {
                 return .refused(.noSuchConversation)
             }
             return .account(.row(row))
         case .rows(let after, let limit):
             return .account(.rows(rows(of: request.user, after: after, limit: limit, pending: pending)))
+        case .deviceToken(let device, let issued):
+            let isRevoked = view.user(request.user)?.isRevoked(device, issued: issued) == true
+            return isRevoked ? .refused(.tokenRevoked) : .account(.done)
         }
     }
 

@@ -48,13 +48,17 @@ extension ChatReader {
 
     /// What a device lacks: messages after its position, without gaps; with the last page the receipts after
     /// its rev.
-    package func catchUp(_ query: CatchUpQuery) -> Result<CatchUpPage, Refusal> {
+    ///
+    /// - Parameter roster: the members of a large group, asked only where senders are told counts.
+    package func catchUp(
+        _ query: CatchUpQuery, roster: () -> GroupRoster? = { nil }
+    ) -> Result<CatchUpPage, Refusal> {
         guard let record = view.conversation(query.conversation) else { return .failure(.noSuchConversation) }
         guard let member = view.member(query.user, of: query.conversation, record) else {
             return .failure(.notMember)
         }
         let newest = member.lastVisible(head: record.head)
-        let first = max(query.after.seq.next, member.joinedSeq, Seq(1))
+        let first = max(query.after.seq.next, member.firstDelivered, Seq(1))
         let messages = messages(
             query.conversation, record, in: first..<max(first, newest.next), limit: query.limit,
             reverse: false)
@@ -71,6 +75,12 @@ extension ChatReader {
         // With a cut page only what came before the cut: the rest comes with the next one.
         page.statuses = statuses(query.conversation, record, for: member, after: query.after.rev)
             .filter { $0.rev <= end }
+        let isCounted = record.kind == .group && record.memberCount > ChatRules.statusMembersMax
+        if isCounted, !page.hasMore, record.rev > query.after.rev, member.isMember, member.lastSent > .zero {
+            page.counts = roster().flatMap {
+                ReceiptTally($0.members.values).counts(for: member, in: query.conversation, rev: record.rev)
+            }
+        }
         return .success(page)
     }
 

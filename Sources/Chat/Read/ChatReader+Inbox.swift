@@ -42,7 +42,7 @@ extension ChatReader {
         }
         for row in pending {
             let merged = view.inboxRow(query.user, row.conversation).map { $0.merged(with: row) } ?? row
-            if merged.isBefore(query.before) { rows.append(merged) }
+            if merged.isListed, merged.isBefore(query.before) { rows.append(merged) }
         }
         rows.sort { $1.place < $0.place }
         return ConversationsPage(

@@ -19,7 +19,7 @@ extension ChatReader {
                 preconditionFailure("stored change of key \(pair.key) does not decode")
             }
             if isCut { end = rev }
-            guard change.seq >= member.joinedSeq, change.kind != .hidden || change.user == member.user,
+            guard change.seq >= member.firstDelivered, change.kind != .hidden || change.user == member.user,
                 let event = event(change, rev, id, record)
             else { continue }
             events.append(event)

@@ -44,6 +44,7 @@ extension Operation {
         case .devices(let user): .of(user, count: count)
         case .account(let request): .of(request.user, count: count)
         case .eraseMember(let request): .of(request.conversation, count: count)
+        case .clear(let request): .of(request.conversation, count: count)
         case .presence(_, let users): users.first.map { .of($0, count: count) } ?? PartitionID(0)
         case .changeMessage(let request): .of(request.message, count: count)
         case .messageInfo(let query): .of(query.message, count: count)

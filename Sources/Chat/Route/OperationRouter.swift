@@ -226,7 +226,7 @@ extension Operation {
         case .send, .receipt, .ensureUser, .changeMessage, .setDisappearing, .group: true
         case .account(let request): request.isChange
         case .privacy(let request): request.isChange
-        case .eraseMember: true
+        case .eraseMember, .clear: true
         default: false
         }
     }

@@ -46,6 +46,11 @@ package struct ConversationMember: Hashable, Sendable {
         self.markOrdinal = markOrdinal
     }
 
+    /// The first seq that is news for this member.
+    package var firstDelivered: Seq { max(joinedSeq, firstVisible) }
+    /// The last seq that this member took out of its list; zero when it has everything that it was given.
+    package var cleared: Seq { firstVisible > joinedSeq ? firstVisible.previous : .zero }
+
     package var isMember: Bool { leftSeq == .zero }
     package var isAdmin: Bool { isMember && role != .member }
 

@@ -47,6 +47,8 @@ extension Tables {
         return writer.bytes
     }
 
+    static func pushOutbox(_ user: UserID) -> KeyRange { KeyRange(prefix: start(.pushOutbox, user).bytes) }
+
     static let allPushOutbox = KeyRange(prefix: [Table.pushOutbox.rawValue])
 
     /// The user of a key of the outbox.

@@ -38,6 +38,7 @@ package struct UserRecord: Hashable, Sendable {
         lastSeen = nil
         devices = []
         revoked = []
+        hasPush = false
     }
 
     package func device(_ id: DeviceID) -> Device? { devices.first { $0.id == id } }

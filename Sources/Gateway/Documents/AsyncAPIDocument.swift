@@ -34,6 +34,7 @@ enum AsyncAPIDocument {
               pong: {$ref: '#/components/messages/pong'}
               message: {$ref: '#/components/messages/message'}
               status: {$ref: '#/components/messages/status'}
+              receipts: {$ref: '#/components/messages/receipts'}
               presence: {$ref: '#/components/messages/presence'}
               typing: {$ref: '#/components/messages/typing'}
               group: {$ref: '#/components/messages/group'}
@@ -53,7 +54,7 @@ enum AsyncAPIDocument {
           read:
             action: send
             channel: {$ref: '#/channels/ws'}
-            messages: [{$ref: '#/channels/ws/messages/welcome'}, {$ref: '#/channels/ws/messages/sent'}, {$ref: '#/channels/ws/messages/ok'}, {$ref: '#/channels/ws/messages/pong'}, {$ref: '#/channels/ws/messages/message'}, {$ref: '#/channels/ws/messages/status'}, {$ref: '#/channels/ws/messages/presence'}, {$ref: '#/channels/ws/messages/typing'}, {$ref: '#/channels/ws/messages/group'}, {$ref: '#/channels/ws/messages/update'}, {$ref: '#/channels/ws/messages/conversation'}, {$ref: '#/channels/ws/messages/historyPage'}, {$ref: '#/channels/ws/messages/syncDone'}, {$ref: '#/channels/ws/messages/cursor'}, {$ref: '#/channels/ws/messages/draining'}, {$ref: '#/channels/ws/messages/resync'}, {$ref: '#/channels/ws/messages/error'}]
+            messages: [{$ref: '#/channels/ws/messages/welcome'}, {$ref: '#/channels/ws/messages/sent'}, {$ref: '#/channels/ws/messages/ok'}, {$ref: '#/channels/ws/messages/pong'}, {$ref: '#/channels/ws/messages/message'}, {$ref: '#/channels/ws/messages/status'}, {$ref: '#/channels/ws/messages/receipts'}, {$ref: '#/channels/ws/messages/presence'}, {$ref: '#/channels/ws/messages/typing'}, {$ref: '#/channels/ws/messages/group'}, {$ref: '#/channels/ws/messages/update'}, {$ref: '#/channels/ws/messages/conversation'}, {$ref: '#/channels/ws/messages/historyPage'}, {$ref: '#/channels/ws/messages/syncDone'}, {$ref: '#/channels/ws/messages/cursor'}, {$ref: '#/channels/ws/messages/draining'}, {$ref: '#/channels/ws/messages/resync'}, {$ref: '#/channels/ws/messages/error'}]
         components:
           messages:
 
@@ -79,11 +80,12 @@ enum AsyncAPIDocument {
             pong: {payload: {type: object, required: [type], properties: {type: {const: pong}, ref: {type: string}}}}
             message: {payload: {$ref: '#/components/schemas/Message'}}
             status: {payload: {type: object, required: [type, conversation_id, message_id, seq, user_id, status, timestamp], properties: {type: {const: status}, conversation_id: {$ref: '#/components/schemas/ID'}, message_id: {$ref: '#/components/schemas/ID'}, seq: {$ref: '#/components/schemas/Seq'}, user_id: {$ref: '#/components/schemas/UserID'}, status: {enum: [delivered, read]}, timestamp: {$ref: '#/components/schemas/Time'}}}}
+            receipts: {payload: {type: object, required: [type, conversation_id, message_id, seq, delivered_count, read_count, member_count], properties: {type: {const: receipts}, conversation_id: {$ref: '#/components/schemas/ID'}, message_id: {$ref: '#/components/schemas/ID'}, seq: {$ref: '#/components/schemas/Seq'}, delivered_count: {type: integer}, read_count: {type: integer}, member_count: {type: integer}}}}
             presence: {payload: {type: object, required: [type, user_id, status], properties: {type: {const: presence}, user_id: {$ref: '#/components/schemas/UserID'}, status: {enum: [online, offline]}, last_seen: {$ref: '#/components/schemas/Time'}}}}
             typing: {payload: {type: object, required: [type, conversation_id, user_id, state], properties: {type: {const: typing}, conversation_id: {$ref: '#/components/schemas/ID'}, user_id: {$ref: '#/components/schemas/UserID'}, state: {enum: [started, stopped]}}}}
             group: {payload: {type: object, required: [type, group_id, conversation_id, event, seq], properties: {type: {const: group}, group_id: {$ref: '#/components/schemas/ID'}, conversation_id: {$ref: '#/components/schemas/ID'}, event: {type: string}, seq: {$ref: '#/components/schemas/Seq'}, message_id: {$ref: '#/components/schemas/ID'}, timestamp: {$ref: '#/components/schemas/Time'}}}}
             update: {payload: {type: object, required: [type, conversation_id, message_id, seq, change], properties: {type: {const: update}, conversation_id: {$ref: '#/components/schemas/ID'}, message_id: {$ref: '#/components/schemas/ID'}, seq: {$ref: '#/components/schemas/Seq'}, change: {enum: [edited, deleted, reaction]}, content: {type: string}, edited_at: {$ref: '#/components/schemas/Time'}, emoji: {type: [string, 'null']}, for: {enum: [everyone, me]}, expired: {type: boolean}, user_id: {$ref: '#/components/schemas/UserID'}, timestamp: {$ref: '#/components/schemas/Time'}}}}
-            conversation: {payload: {type: object, required: [type, conversation_id], properties: {type: {const: conversation}, conversation_id: {$ref: '#/components/schemas/ID'}, unread_count: {type: integer}, marked_unread: {type: boolean}, muted_until: {$ref: '#/components/schemas/Time'}, pinned: {type: boolean}, archived: {type: boolean}}}}
+            conversation: {payload: {type: object, required: [type, conversation_id], properties: {type: {const: conversation}, conversation_id: {$ref: '#/components/schemas/ID'}, unread_count: {type: integer}, marked_unread: {type: boolean}, muted_until: {$ref: '#/components/schemas/Time'}, pinned: {type: boolean}, archived: {type: boolean}, cleared_seq: {$ref: '#/components/schemas/Seq'}, deleted: {type: boolean}}}}
             historyPage: {name: history, payload: {type: object, required: [type, messages, next_cursor], properties: {type: {const: history}, ref: {type: string}, messages: {type: array, items: {$ref: '#/components/schemas/Message'}}, next_cursor: {type: [string, 'null']}}}}
             syncDone: {name: sync_done, payload: {type: object, required: [type, cursor], properties: {type: {const: sync_done}, cursor: {type: string}}}}
             cursor: {payload: {type: object, required: [type, cursor], properties: {type: {const: cursor}, cursor: {type: string}}}}

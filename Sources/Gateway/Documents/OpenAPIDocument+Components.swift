@@ -111,6 +111,8 @@ extension OpenAPIDocument {
                 muted_until: {$ref: '#/components/schemas/Time'}
                 pinned: {type: boolean}
                 archived: {type: boolean}
+                cleared_seq: {$ref: '#/components/schemas/Seq'}
+                deleted: {type: boolean}
             Error:
               type: object
               required: [error]

@@ -74,6 +74,15 @@ extension OpenAPIDocument {
               responses: &conversation
                 '200': {description: One row of the list, content: {application/json: {schema: {$ref: '#/components/schemas/Conversation'}}}}
                 default: {$ref: '#/components/responses/Refusal'}
+            delete:
+              operationId: deleteConversation
+              summary: Takes a conversation out of the own list, with its messages, on all own devices; others keep theirs.
+              parameters:
+                - {$ref: '#/components/parameters/ActingFor'}
+                - {name: up_to_seq, in: query, description: The last message to go; all without it., schema: {type: integer, minimum: 1}}
+              responses:
+                '200': {description: It is gone, content: {application/json: {schema: {type: object, required: [conversation_id, deleted], properties: {conversation_id: {$ref: '#/components/schemas/ID'}, deleted: {const: true}}}}}}
+                default: {$ref: '#/components/responses/Refusal'}
           /v1/conversations/{id}/settings:
             parameters: [{$ref: '#/components/parameters/ConversationID'}]
             patch:

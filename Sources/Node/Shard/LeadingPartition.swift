@@ -204,6 +204,7 @@ extension ShardActor {
             return []
         case .account(let command): return [.reply(command.token, .refused(refusal))]
         case .eraseMember(let command): return [.reply(command.token, .refused(refusal))]
+        case .clear(let command): return [.reply(command.token, .refused(refusal))]
         case .fanoutProgress: return []
         case .pushed(let marks):
             leading.push.refused(marks, now: clock.tick())

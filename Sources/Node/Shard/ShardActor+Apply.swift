@@ -108,6 +108,7 @@ extension ShardActor {
                 registered(device, of: user, evicted: evicted, in: leading)
             case .account(let account): handle(account, in: leading)
             case .memberErased(let erasure): handle(erasure, in: leading)
+            case .cleared(let outcome): handle(outcome, in: leading)
             case .inbox(let rows): committed(rows, in: leading)
             case .deviceAcks: leading.acks.committed()
             case .lastSeen, .fanoutProgressed: break

@@ -169,11 +169,37 @@ extension ShardActor {
     private func flushBatches(_ leading: LeadingPartition, phase: UInt64, now: Tick) {
         tellPrivacy(leading, now: now)
         if !leading.withReceipts.isEmpty { proposeReceipts(leading) }
+        tellCounts(leading, now: now)
         takePushes(leading, now: moment())
         if let rows = leading.inbox.takeBatch(now: now) { propose(.inboxBatch(rows), in: leading) }
         if !leading.acks.isEmpty && phase % (Self.flushTicks * 4) == 0 {
             for command in leading.acks.takeCommands(now: clock.timestamp()) { propose(command, in: leading) }
         }
+    }
+
+    /// To the senders in large groups, how many members have their messages.
+    private func tellCounts(_ leading: LeadingPartition, now: Tick) {
+        for id in leading.fanout.dueCounts(now: now) {
+            guard let roster = roster(of: id, in: leading) else { continue }
+            leading.fanout.count(id, roster)
+            withFanout.insert(leading.group)
+        }
+    }
+
+    private func roster(of id: ConversationID, in leading: LeadingPartition) -> GroupRoster? {
+        guard let metadata else { return nil }
+        let reader = reader(leading.group)
+        let now = clock.tick()
+        return groupActor(id, in: leading).assumeIsolated {
+            $0.roster(reader: reader, partitionCount: metadata.partitionCount, now: now)
+        }
+    }
+
+    /// A page of what a device lacks.
+    func caughtUp(
+        _ query: CatchUpQuery, in leading: LeadingPartition, _ reader: Reader
+    ) -> Result<CatchUpPage, Refusal> {
+        reader.catchUp(query) { roster(of: query.conversation, in: leading) }
     }
 
     private func proposeReceipts(_ leading: LeadingPartition) {

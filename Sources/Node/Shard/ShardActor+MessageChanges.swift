@@ -24,6 +24,16 @@ extension ShardActor {
         perform(orders, in: leading)
     }
 
+    func clear(_ request: ClearRequest, origin: RequestOrigin, in leading: LeadingPartition) {
+        let token = leading.token(for: origin)
+        propose(.clear(ClearCommand(request: request, token: token)), in: leading)
+    }
+
+    func handle(_ outcome: ClearOutcome, in leading: LeadingPartition) {
+        perform([.reply(outcome.token, outcome.refusal.map { .refused($0) } ?? .ok)], in: leading)
+        if let change = outcome.change { fanOut(change, in: leading) }
+    }
+
     func setDisappearing(
         _ request: DisappearingRequest, origin: RequestOrigin, in leading: LeadingPartition
     ) {

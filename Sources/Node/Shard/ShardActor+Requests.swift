@@ -61,6 +61,7 @@ extension ShardActor {
             ports.answer(origin, .result(.ok))
         case .changeMessage(let request): change(request, origin: origin, in: leading, isConfirmed: false)
         case .eraseMember(let request): erase(request, origin: origin, in: leading)
+        case .clear(let request): clear(request, origin: origin, in: leading)
         case .account(let request) where request.isChange:
             change(request, origin: origin, in: leading)
         case .setDisappearing(let request): setDisappearing(request, origin: origin, in: leading)
@@ -222,7 +223,7 @@ extension ShardActor {
             case .failure(let refusal): reply(.refused(refusal))
             }
         case .catchUp(let query):
-            switch reader.catchUp(query) {
+            switch caughtUp(query, in: leading, reader) {
             case .success(let page): reply(.caughtUp(page))
             case .failure(let refusal): reply(.refused(refusal))
             }

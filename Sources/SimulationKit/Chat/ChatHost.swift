@@ -44,7 +44,7 @@ extension Operation {
     var isOfConversation: Bool {
         switch self {
         case .send, .receipt, .history, .catchUp, .group, .changeMessage, .setDisappearing, .messageInfo,
-            .groupQuery, .memberFlags, .typing, .eraseMember:
+            .groupQuery, .memberFlags, .typing, .eraseMember, .clear:
             true
         default: false
         }

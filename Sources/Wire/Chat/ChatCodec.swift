@@ -78,6 +78,7 @@ package enum ChatCodec {
         writer.bool(row.isMember)
         writer.counter(row.previewRev)
         writer.rowSettings(row.settings)
+        writer.counter(row.cleared)
     }
 
     /// A row without its version, which is zero.
@@ -90,6 +91,7 @@ package enum ChatCodec {
             memberEpoch: try reader.varint(), isMember: try reader.bool(), version: .zero)
         row.previewRev = try reader.counter()
         row.settings = try reader.rowSettings()
+        row.cleared = try reader.counter()
         return row
     }
 

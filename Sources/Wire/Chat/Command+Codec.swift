@@ -40,6 +40,7 @@ extension Command {
         case privacy = 80
         case memberFlags = 81
         case eraseMember = 91
+        case clear = 220
     }
 
     private func write(into writer: inout ByteWriter) {
@@ -109,6 +110,9 @@ extension Command {
         case .eraseMember(let command):
             writer.u8(Kind.eraseMember.rawValue)
             writer.eraseMemberCommand(command)
+        case .clear(let command):
+            writer.u8(Kind.clear.rawValue)
+            writer.clearCommand(command)
         }
     }
 
@@ -157,6 +161,7 @@ extension Command {
             self = .memberFlags(
                 try reader.list { (reader) throws(DecodingFailure) in try MemberFlagsUpdate(from: &reader) })
         case .eraseMember: self = .eraseMember(try reader.eraseMemberCommand())
+        case .clear: self = .clear(try reader.clearCommand())
         }
     }
 }

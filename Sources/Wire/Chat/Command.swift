@@ -28,6 +28,8 @@ package enum Command: Hashable, Sendable {
     /// On the conversation's partition again.
     case memberFlags([MemberFlagsUpdate])
     case eraseMember(EraseMemberCommand)
+    /// A member takes the conversation out of its own list.
+    case clear(ClearCommand)
 }
 
 /// A send as its leader proposes it.

@@ -56,6 +56,14 @@ extension RestAnswer {
         }
     }
 
+    /// The conversation is out of the user's list; what others have of it stays.
+    package static func cleared(_ conversation: ConversationID) -> [UInt8] {
+        object { json in
+            json.field("conversation_id", conversation)
+            json.field("deleted", true)
+        }
+    }
+
     /// One row of the conversation list.
     package static func conversation(_ row: InboxRow) -> [UInt8] { object { $0.rowFields(row) } }
 }
@@ -75,12 +83,14 @@ extension JSONWriter {
         if let peer = row.peer { field("peer_id", peer) }
         field("last_seq", row.head)
         field("last_message_at", row.lastAt)
-        field("last_message_preview", row.preview)
+        field("last_message_preview", row.isListed ? row.preview : "")
         field("unread_count", row.unread)
         field("marked_unread", row.settings.isMarkedUnread)
         if let until = row.settings.mutedUntil { field("muted_until", until) }
         field("pinned", row.settings.isPinned)
         field("archived", row.settings.isArchived)
+        if row.cleared > .zero { field("cleared_seq", row.cleared) }
+        if !row.isListed { field("deleted", true) }
     }
 
     mutating func deviceFields(_ device: DeviceState, isOwn: Bool) {

@@ -13,6 +13,17 @@ package struct ExportLines: Sendable {
         }
     }
 
+    package mutating func settings(_ settings: UserSettings) {
+        line("settings") { $0.settingsFields(settings) }
+    }
+
+    package mutating func block(_ block: BlocksPage.Block) {
+        line("block") { json in
+            json.field("user_id", block.user)
+            json.field("blocked_at", block.at)
+        }
+    }
+
     package mutating func device(_ device: DeviceState) {
         line("device") { $0.deviceFields(device, isOwn: false) }
     }

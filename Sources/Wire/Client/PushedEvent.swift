@@ -14,6 +14,7 @@ package struct PushedEvent: Sendable {
         case .update(let update): frame = ServerFrame.update(update)
         case .settings(let row): frame = ServerFrame.conversation(row)
         case .advanced, .version, .close, .privacyChanged, .presence: frame = []
+        case .counts(let counts): frame = ServerFrame.receipts(counts)
         case .typing(let event):
             frame = ServerFrame.typing(event.conversation, user: event.user, isTyping: event.isTyping)
         }

@@ -4,28 +4,9 @@ extension RestAnswer {
     package static func settings(_ settings: UserSettings) -> [UInt8] {
         var json = JSONWriter()
         json.beginObject()
-        json.field("last_seen", settings.lastSeen.rawValue)
-        json.field("online", settings.online.rawValue)
-        json.field("read_receipts", settings.readReceipts)
-        json.field("group_add", settings.groupAdd.rawValue)
-        json.key("quiet_hours")
-        if let hours = settings.quietHours {
-            json.beginObject()
-            json.field("start", clock(hours.startMinute))
-            json.field("end", clock(hours.endMinute))
-            json.field("time_zone", hours.timeZone)
-            json.endObject()
-        } else {
-            json.null()
-        }
+        json.settingsFields(settings)
         json.endObject()
         return json.bytes
-    }
-
-    /// `HH:MM`.
-    private static func clock(_ minutes: Int) -> String {
-        func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
-        return two(minutes / 60) + ":" + two(minutes % 60)
     }
 
     package static func block(_ user: UserID, isBlocked: Bool) -> [UInt8] {
@@ -53,5 +34,30 @@ extension RestAnswer {
         json.field("has_more", page.hasMore)
         json.endObject()
         return json.bytes
+    }
+}
+
+extension JSONWriter {
+    mutating func settingsFields(_ settings: UserSettings) {
+        field("last_seen", settings.lastSeen.rawValue)
+        field("online", settings.online.rawValue)
+        field("read_receipts", settings.readReceipts)
+        field("group_add", settings.groupAdd.rawValue)
+        key("quiet_hours")
+        if let hours = settings.quietHours {
+            beginObject()
+            field("start", Self.clock(hours.startMinute))
+            field("end", Self.clock(hours.endMinute))
+            field("time_zone", hours.timeZone)
+            endObject()
+        } else {
+            null()
+        }
+    }
+
+    /// `HH:MM`.
+    private static func clock(_ minutes: Int) -> String {
+        func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+        return two(minutes / 60) + ":" + two(minutes % 60)
     }
 }

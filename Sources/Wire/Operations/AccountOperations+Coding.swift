@@ -21,6 +21,10 @@ extension ByteWriter {
             u8(5)
             optional(after) { $0.identity($1) }
             varint(limit)
+        case .deviceToken(let device, let issued):
+            u8(6)
+            text(device)
+            timestamp(issued)
         }
     }
 
@@ -131,6 +135,7 @@ extension ByteReader {
         case 5:
             ask = .rows(
                 after: try optional { r throws(DecodingFailure) in try r.identity() }, limit: try length())
+        case 6: ask = .deviceToken(try textIdentity(), issued: try timestamp())
         case let tag: throw .unknown(field: "account request", value: UInt64(tag))
         }
         return AccountRequest(user: user, ask: ask)

@@ -15,6 +15,8 @@ package struct AccountRequest: Hashable, Sendable {
         case row(ConversationID)
         /// Rows in the order of their conversations' ids, which no activity changes.
         case rows(after: ConversationID?, limit: Int)
+        /// Whether a token that is bound to the device holds: no revocation came after it was issued.
+        case deviceToken(DeviceID, issued: Timestamp)
     }
     package var user: UserID
     package var ask: Ask

@@ -162,6 +162,8 @@ package struct CatchUpPage: Hashable, Sendable {
     package var updates: [UpdateEvent] = []
     /// The conversation's rev as of which the messages are.
     package var form = Rev.zero
+    /// With the last page of a large group: how many members have the user's last message.
+    package var counts: ReceiptCounts?
     /// Where the device stands when it has all of this page.
     package var position: ConversationPosition
     /// More messages follow after `position`.

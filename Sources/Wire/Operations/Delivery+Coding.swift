@@ -41,6 +41,8 @@ extension ByteWriter {
             writer.counter(target.head)
             writer.counter(target.first)
             writer.bool(target.isHeadHidden)
+            writer.counter(target.cleared)
+            writer.optional(target.counts) { $0.receiptCounts($1) }
         }
     }
 
@@ -87,6 +89,9 @@ extension ByteWriter {
             u8(81)
             request.write(into: &self)
         case .privacyChanged: u8(82)
+        case .counts(let counts):
+            u8(220)
+            receiptCounts(counts)
         }
     }
 }
@@ -126,6 +131,8 @@ extension ByteReader {
                 isMember: try r.bool(), head: try r.counter())
             target.first = try r.counter()
             target.isHeadHidden = try r.bool()
+            target.cleared = try r.counter()
+            target.counts = try r.optional { r throws(DecodingFailure) in try r.receiptCounts() }
             return target
         }
     }
@@ -152,6 +159,7 @@ extension ByteReader {
         case 80: event = .presence(try presenceState())
         case 81: event = .typing(try TypingRequest(from: &self))
         case 82: event = .privacyChanged
+        case 220: event = .counts(try receiptCounts())
         case let tag: throw .unknown(field: "session push", value: UInt64(tag))
         }
         return SessionPush(addressees: addressees, event: event)

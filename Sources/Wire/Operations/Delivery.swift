@@ -15,6 +15,10 @@ package struct FanoutItem: Hashable, Sendable {
         package var first = Seq.zero
         /// The user deleted the head for itself: its list shows no preview of it.
         package var isHeadHidden = false
+        /// The user took everything up to here out of its list.
+        package var cleared = Seq.zero
+        /// How many members have the user's last message; in large groups, when that changed.
+        package var counts: ReceiptCounts?
         package init(user: UserID, markOrdinal: Ordinal, read: Seq, isMember: Bool, head: Seq) {
             self.user = user
             self.markOrdinal = markOrdinal
@@ -121,6 +125,8 @@ package struct SessionPush: Hashable, Sendable {
         case typing(TypingRequest)
         /// The user's own settings or blocks changed: what it may see of others is asked again.
         case privacyChanged
+        /// How many members of a large group have a message of the user's.
+        case counts(ReceiptCounts)
     }
     package var addressees: [Addressee]
     package var event: Event

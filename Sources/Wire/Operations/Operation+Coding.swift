@@ -88,6 +88,9 @@ extension ByteWriter {
         case .eraseMember(let request):
             u8(91)
             eraseMemberRequest(request)
+        case .clear(let request):
+            u8(220)
+            clearRequest(request)
         }
     }
 
@@ -117,6 +120,7 @@ extension ByteWriter {
             bool(page.hasMore)
             list(page.updates) { $0.updateEvent($1) }
             counter(page.form)
+            optional(page.counts) { $0.receiptCounts($1) }
         case .group(let result):
             u8(5)
             groupResult(result)
@@ -223,6 +227,7 @@ extension ByteReader {
             return .memberFlags(try list { r throws(DecodingFailure) in try MemberFlagsUpdate(from: &r) })
         case 85: return .typing(try TypingRequest(from: &self))
         case 91: return .eraseMember(try eraseMemberRequest())
+        case 220: return .clear(try clearRequest())
         case let tag: throw .unknown(field: "operation", value: UInt64(tag))
         }
     }
@@ -253,6 +258,7 @@ extension ByteReader {
                 position: try position(), hasMore: try bool())
             page.updates = try list { r throws(DecodingFailure) in try r.updateEvent() }
             page.form = try counter()
+            page.counts = try optional { r throws(DecodingFailure) in try r.receiptCounts() }
             return .caughtUp(page)
         case 5: return .group(try groupResult())
         case 6: return .usersExist(try list { r throws(DecodingFailure) in try r.bool() })

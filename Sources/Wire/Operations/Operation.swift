@@ -48,6 +48,8 @@ package enum Operation: Hashable, Sendable {
     case typing(TypingRequest)
     /// On the conversation's partition: a step of forgetting what an erased user wrote.
     case eraseMember(EraseMemberRequest)
+    /// On the conversation's partition: a member takes it out of its own list.
+    case clear(ClearRequest)
 }
 
 /// The answer to an operation.

@@ -65,6 +65,7 @@ extension ByteWriter {
         counter(value.version)
         rowSettings(value.settings)
         counter(value.previewRev)
+        counter(value.cleared)
     }
 
     mutating func conversationsQuery(_ value: ConversationsQuery) {
@@ -137,6 +138,7 @@ extension ByteReader {
             memberEpoch: try varint(), isMember: try bool(), version: try counter(),
             settings: try rowSettings())
         row.previewRev = try counter()
+        row.cleared = try counter()
         return row
     }
 

@@ -148,6 +148,8 @@ package struct InboxRow: Hashable, Sendable {
     /// The rev that `preview` has.
     package var previewRev = Rev.zero
     package var settings: RowSettings
+    /// The user took everything up to here out of its list: there is nothing to list until more comes.
+    package var cleared = Seq.zero
 
     package init(
         conversation: ConversationID, kind: ConversationKind, peer: UserID?, title: String, head: Seq,
@@ -173,6 +175,8 @@ package struct InboxRow: Hashable, Sendable {
     }
 
     package var unread: Int { headOrdinal.distance(after: markOrdinal) }
+
+    package var isListed: Bool { cleared == .zero || head > cleared }
 
     /// Where the row stands in the conversation list.
     package var place: ConversationsCursor {
