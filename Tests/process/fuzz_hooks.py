@@ -22,8 +22,10 @@ def chosen(kind):
     return CHANCE.choice(THINGS[kind])
 
 
-def path_values(path):
+def path_values(operation, path):
     """What stands for the names in a path."""
+    if operation == "revokeDevice":
+        return {"id": chosen("spare")}
     if path.startswith("/v1/messages/"):
         return {"id": chosen("messages")}
     if path.startswith("/v1/conversations/"):
@@ -56,7 +58,7 @@ def before_call(context, case, **kwargs):
     operation = case.operation.definition.raw.get("operationId")
     with LOCK:
         if operation in ENDS:
-            user = f"gone-{CHANCE.getrandbits(64)}"
+            user = chosen("ending")
             if operation == "deleteMe":
                 case.query = {"sender_id": user}
             else:
@@ -65,7 +67,7 @@ def before_call(context, case, **kwargs):
         # One in four stays as it was made up.
         if CHANCE.random() < 0.25:
             return
-        values = path_values(case.operation.path)
+        values = path_values(operation, case.operation.path)
         if case.path_parameters:
             for name in case.path_parameters:
                 if name in values:
