@@ -165,6 +165,67 @@ private struct Driver {
         #expect(Coordinator().nextCommands(state: state, liveness: driver.liveness, now: Tick(1)).isEmpty)
     }
 
+    /// One of three leaves and there is nobody to take its place: the two that stay must both live, or the group
+    /// that has a quorum now would have none.
+    @Test func aMoveNeverLeavesTooFewWhoLive() throws {
+        var state = formedCluster(up: 3)
+        _ = state.apply(.setMemberState(metadataNode(3), .leaving))
+        func plans(_ alive: Set<UInt64>) -> [MetadataCommand] {
+            let driver = Driver(state: state, alive: alive)
+            return Coordinator().nextCommands(state: state, liveness: driver.liveness, now: Tick(1))
+        }
+        let both = [1, 2].map(metadataNode).sorted()
+        let shrunk = MetadataCommand.planMove(PartitionID(0), target: both, version: 1)
+        #expect(plans([1, 2, 3]).contains(shrunk))
+        #expect(plans([1, 3]).isEmpty)
+        // It was planned, and then the other one died.
+        _ = state.apply(shrunk)
+        let move = try #require(state.partitions[0].move)
+        #expect(!plans([1, 2, 3]).contains(.abortMove(PartitionID(0), move: move.id)))
+        #expect(plans([1, 3]) == [.abortMove(PartitionID(0), move: move.id)])
+    }
+
+    /// The same for the group that leads the move, and for group 0: whoever leads knows who answers.
+    @Test func aGroupGoesOnlyToVotersWhoAnswer() {
+        var state = formedCluster(up: 3)
+        let voters = state.partitions[0].voters
+        _ = state.apply(.setMemberState(metadataNode(3), .leaving))
+        _ = state.apply(.planMove(PartitionID(0), target: [1, 2].map(metadataNode), version: 1))
+        let assignment = state.partitions[0]
+        func step(answering: [Int]) -> ReplicaStep? {
+            assignment.nextStep(
+                of: PartitionID(0),
+                status: ledStatus(GroupID(PartitionID(0)), voters: voters, answering: answering))
+        }
+        guard case .report(.advanceMove(_, _, stage: .joint))? = step(answering: [0, 1]) else {
+            Issue.record("the move does not go on")
+            return
+        }
+        #expect(step(answering: [0, 2]) == nil)
+
+        let metadata = [1, 2, 3].compactMap { state.members[metadataNode($0)] }
+            .map { Replica(node: $0.node, id: $0.metadataReplica) }
+        let healthy = ledStatus(.metadata, voters: metadata, answering: [0, 1])
+        #expect(
+            state.nextMetadataStep(status: healthy)
+                == .change(voters: metadata.prefix(2).sorted(), learners: [metadata[2]]))
+        let silent = ledStatus(.metadata, voters: metadata, answering: [0, 2])
+        #expect(state.nextMetadataStep(status: silent) == nil)
+    }
+
+    /// What the first of `voters` knows as the leader, when the others have all it has and only some answer.
+    private func ledStatus(_ group: GroupID, voters: [Replica], answering: [Int]) -> RaftStatus {
+        var status = metadataStatus(voters: voters)
+        status.group = group
+        status.role = .leader
+        status.progress = voters.indices.map { place in
+            ReplicaProgress(
+                replica: voters[place], matched: status.lastIndex, state: .replicate, lag: 0,
+                isResponsive: answering.contains(place))
+        }
+        return status
+    }
+
     @Test func groupZeroHasOneTwoThreeOrFiveVoters() {
         for (count, wanted) in [(1, 1), (2, 2), (3, 3), (4, 3), (5, 5), (7, 5)] {
             let state = formedCluster(up: count, assigned: false)

@@ -160,6 +160,48 @@ struct RaftConfigurationTests {
         #expect(cluster.status(1).role == .follower, "who is no voter does not campaign")
     }
 
+    /// The one who is to go is the only one with enough log: without its candidacy nobody is ever elected again.
+    @Test func section4_2_2_whoeverIsLeftOutByAChangeThatIsNotCommittedFinishesIt() {
+        var cluster = Cluster(voters: [1, 2])
+        cluster.elect(2)
+        cluster.isolate(2)
+        let result = succeeds(change(&cluster, on: 2, to: [1]))
+        #expect(result)
+        cluster.crash(2)
+        cluster.heal()
+        cluster.restart(2)
+        #expect(cluster.status(2).configuration == Cluster.configuration([1]))
+        cluster.advance(8_000)
+        #expect(cluster.leaders == [1])
+        #expect(cluster.status(1).configuration == Cluster.configuration([1]))
+        #expect(!cluster.status(1).isConfigurationInFlight)
+        cluster.advance(8_000)
+        #expect(cluster.status(2).role == .follower, "the change is committed: it has nothing left to finish")
+    }
+
+    @Test func theLeaderKnowsWhoAnswers() {
+        var cluster = Cluster(voters: [1, 2, 3])
+        cluster.elect(1)
+        let voters = [1, 2, 3].map(Cluster.replica)
+        #expect(cluster.status(1).couldGo(to: [voters[0], voters[1]]))
+        cluster.crash(2)
+        cluster.advance(1_200)
+        #expect(!cluster.status(1).couldGo(to: [voters[0], voters[1]]), "one of two is no majority")
+        #expect(cluster.status(1).couldGo(to: voters))
+        #expect(cluster.status(1).couldGo(to: [voters[0], voters[2]]))
+        #expect(!cluster.status(1).couldGo(to: [Cluster.replica(9)]), "it knows nothing of 9")
+    }
+
+    /// A voter that was lost before the election is not taken for one that answers.
+    @Test func aNewLeaderKnowsOfNobodyThatItAnswers() {
+        var raft = LoneLeader.elected()
+        let voters = [1, 2].map(Cluster.replica)
+        #expect(raft.status(of: Cluster.group)?.couldGo(to: voters) == false)
+        raft.persisted(through: raft.takeOutput().sequence)
+        LoneLeader.answer(.appendResponse(.matched(LogIndex(1))), to: &raft)
+        #expect(raft.status(of: Cluster.group)?.couldGo(to: voters) == true)
+    }
+
     @Test func aGroupGrowsFromOneToThreeAndShrinksAgain() {
         var cluster = Cluster(voters: [1], others: [2, 3])
         cluster.advance(100)

@@ -108,7 +108,7 @@ package struct Coordinator: Sendable {
         return [.assignPartitions(sets, epoch: state.epoch)]
     }
 
-    /// A move whose newcomer is gone before the group went joint is taken back.
+    /// A move is taken back when, before the group went joint, a newcomer is gone or too few of the target are left.
     private func aborts(_ state: ClusterMetadata, _ liveness: [NodeID: Liveness]) -> [MetadataCommand] {
         state.partitions.enumerated().compactMap { index, partition in
             #if MUTANTS
@@ -120,7 +120,8 @@ package struct Coordinator: Sendable {
             let isHopeless = partition.incoming.contains { replica in
                 liveness[replica.node]?.isAlive == false || state.members[replica.node]?.state != .up
             }
-            return isHopeless ? .abortMove(PartitionID(UInt32(index)), move: move.id) : nil
+            let isLost = liveness.hasLost(move.target.map(\.node))
+            return isHopeless || isLost ? .abortMove(PartitionID(UInt32(index)), move: move.id) : nil
         }
     }
 
@@ -133,7 +134,7 @@ package struct Coordinator: Sendable {
         for move in urgentFirst(plan, liveness) {
             let partition = state.partitions[Int(move.partition.raw)]
             let touched = move.added + move.removed
-            guard partition.move == nil,
+            guard partition.move == nil, liveness.hasLivingMajority(of: move.to),
                 touched.allSatisfy({ (load[$0] ?? 0) < ClusterMetadata.movesPerNodeMax })
             else { continue }
             for node in touched { load[node, default: 0] += 1 }
@@ -192,6 +193,19 @@ package struct Coordinator: Sendable {
             transfers.append(Transfer(partition: PartitionID(UInt32(index)), from: from, to: to))
         }
         return transfers
+    }
+}
+
+extension [NodeID: Coordinator.Liveness] {
+    /// A group must not go to nodes of which a majority is not there: three replicas of which two live would become
+    /// two of which one lives, and nothing could be committed any more.
+    fileprivate func hasLivingMajority(of nodes: [NodeID]) -> Bool {
+        nodes.filter { self[$0]?.isAlive == true }.count > nodes.count / 2
+    }
+
+    /// So many are known to be gone that the others are no majority.
+    fileprivate func hasLost(_ nodes: [NodeID]) -> Bool {
+        nodes.filter { self[$0]?.isAlive != false }.count <= nodes.count / 2
     }
 }
 

@@ -39,10 +39,11 @@ extension PartitionAssignment {
         }
         // Otherwise this metadata is older than the group's own configuration, which is the authority (rule M2).
         guard current.voters == voters else { return nil }
-        if move.stage >= .joint { return .change(voters: move.target, learners: []) }
-        if !incoming.allSatisfy({ current.learners.contains($0) }) {
+        if move.stage < .joint && !incoming.allSatisfy({ current.learners.contains($0) }) {
             return .change(voters: current.voters, learners: incoming)
         }
+        guard status.couldGo(to: move.target) else { return nil }
+        if move.stage >= .joint { return .change(voters: move.target, learners: []) }
         if incoming.allSatisfy({ isCaughtUp($0, status: status) }) {
             // Permission first: from here group 0 refuses to abort.
             return .report(.advanceMove(partition, move: move.id, stage: .joint))
@@ -80,6 +81,8 @@ extension ClusterMetadata {
             status.matched(replica.id).map { status.lastIndex.distance(after: $0) < Self.promotionLagMax }
                 ?? false
         }
-        return isReady ? .change(voters: wanted.voters, learners: wanted.learners) : nil
+        // A change that leaves too few who answer would be the group's last.
+        return isReady && status.couldGo(to: wanted.voters)
+            ? .change(voters: wanted.voters, learners: wanted.learners) : nil
     }
 }

@@ -19,8 +19,9 @@ struct FollowerProgress: Sendable {
     /// The next index to send.
     var next: LogIndex
     var inflight = InflightWindow()
-    /// When it last answered at this term.
-    var lastContact: Tick
+    /// When it last answered at this term; before the first answer, when this began.
+    private(set) var lastContact: Tick
+    private(set) var hasAnswered = false
     var lastSent: Tick
     /// When `matched` last grew or a message of a new window left.
     var lastAdvance: Tick
@@ -35,6 +36,11 @@ struct FollowerProgress: Sendable {
         lastContact = now
         lastSent = now
         lastAdvance = now
+    }
+
+    mutating func answered(now: Tick) {
+        lastContact = now
+        hasAnswered = true
     }
 
     mutating func becomeProbe() {

@@ -227,7 +227,7 @@ package struct MultiRaft: Sendable {
     package var groupIDs: [GroupID] { slots.keys.sorted() }
 
     package func status(of group: GroupID) -> RaftStatus? {
-        slots[group].map { groups[$0].status }
+        slots[group].map { groups[$0].status(now: effects.now) }
     }
 
     /// Cheaper than `status` for a single question.

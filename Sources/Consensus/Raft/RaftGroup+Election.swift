@@ -39,7 +39,7 @@ extension RaftGroup {
 
     /// - Parameter isTransfer: the leader asked for it: no PreVote, and voters do not stick to that leader.
     mutating func campaign(isTransfer: Bool, now: Tick, _ effects: inout RaftEffects) {
-        guard isVoter else { return }
+        guard mayCampaign else { return }
         isTransferElection = isTransfer
         let isAlone = configuration.hasQuorum { $0 == replica }
         #if MUTANTS
@@ -53,6 +53,10 @@ extension RaftGroup {
             becomePreCandidate(now: now, &effects)
         }
     }
+
+    /// A voter of the configuration in force, or of the committed one: whoever is left out by a change that is not
+    /// committed may be the only one with enough log to be elected, and must finish it (thesis, section 4.2.2).
+    private var mayCampaign: Bool { isVoter || log.configuration(at: commit).isVoter(replica) }
 
     private mutating func becomePreCandidate(now: Tick, _ effects: inout RaftEffects) {
         role = .preCandidate

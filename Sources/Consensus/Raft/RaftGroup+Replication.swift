@@ -123,7 +123,7 @@ extension RaftGroup {
         _ result: RaftMessage.AppendResult, from id: ReplicaID, now: Tick, _ effects: inout RaftEffects
     ) {
         guard role == .leader, let place = progress.firstIndex(where: { $0.replica.id == id }) else { return }
-        progress[place].lastContact = now
+        progress[place].answered(now: now)
         switch result {
         case .matched(let index):
             guard index <= log.lastIndex else { return }

@@ -97,7 +97,7 @@ extension RaftGroup {
         guard role == .leader, heartbeatTerm == term,
             let place = progress.firstIndex(where: { $0.replica.id == id })
         else { return }
-        progress[place].lastContact = now
+        progress[place].answered(now: now)
         progress[place].confirmedRead = max(progress[place].confirmedRead, readSequence)
         if !reads.isEmpty { releaseReads(&effects) }
     }
@@ -141,18 +141,19 @@ extension RaftGroup {
 
     // MARK: Status
 
-    var status: RaftStatus {
+    func status(now: Tick) -> RaftStatus {
         RaftStatus(
             group: group, replica: replica, role: role, term: term, leader: leader?.node, commit: commit,
             applied: applied, durable: durable, firstIndex: log.firstIndex, lastIndex: log.lastIndex,
             generation: generation, configuration: configuration,
-            isConfigurationInFlight: isConfigurationInFlight, progress: replicaProgress)
+            isConfigurationInFlight: isConfigurationInFlight, progress: replicaProgress(now: now))
     }
 
-    private var replicaProgress: [ReplicaProgress] {
+    private func replicaProgress(now: Tick) -> [ReplicaProgress] {
         guard role == .leader else { return [] }
         let own = ReplicaProgress(
-            replica: Replica(node: node, id: replica), matched: durable, state: .replicate, lag: 0)
+            replica: Replica(node: node, id: replica), matched: durable, state: .replicate, lag: 0,
+            isResponsive: true)
         let others = progress.map { follower in
             let state: ReplicaProgress.State =
                 switch follower.state {
@@ -162,7 +163,9 @@ extension RaftGroup {
                 }
             return ReplicaProgress(
                 replica: follower.replica, matched: follower.matched, state: state,
-                lag: log.lastIndex.distance(after: follower.matched))
+                lag: log.lastIndex.distance(after: follower.matched),
+                isResponsive: follower.hasAnswered
+                    && now.since(follower.lastContact) <= settings.suspicionSilenceMilliseconds)
         }
         return ([own] + others).sorted { $0.replica < $1.replica }
     }

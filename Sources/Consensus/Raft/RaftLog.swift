@@ -117,7 +117,8 @@ struct RaftLog: Sendable {
     /// Where the configuration in force was appended.
     var configurationIndex: LogIndex { configurationIndices.last ?? point.index }
 
-    private func configuration(at index: LogIndex) -> Configuration {
+    /// The configuration that was in force at `index`.
+    func configuration(at index: LogIndex) -> Configuration {
         guard let place = configurationIndices.last(where: { $0 <= index }) else {
             return point.configuration
         }

@@ -31,6 +31,13 @@ package struct RaftStatus: Hashable, Sendable {
 
     /// What is known to be durable at a replica; `nil` unless this replica leads and knows it.
     package func matched(_ id: ReplicaID) -> LogIndex? { progress.first { $0.replica.id == id }?.matched }
+
+    /// Whether a majority of `voters` has answered this leader lately: a group that went to voters who do not answer
+    /// could not commit that, nor anything after it.
+    package func couldGo(to voters: [Replica]) -> Bool {
+        let responsive = progress.filter { $0.isResponsive && voters.contains($0.replica) }
+        return responsive.count > voters.count / 2
+    }
 }
 
 package struct ReplicaProgress: Hashable, Sendable {
@@ -40,4 +47,6 @@ package struct ReplicaProgress: Hashable, Sendable {
     package var state: State
     /// Entries that it lacks.
     package var lag: Int
+    /// It has answered this leader, within the last few heartbeats.
+    package var isResponsive: Bool
 }

@@ -90,7 +90,9 @@ extension ShardActor {
         guard host.coordinatorPending.isEmpty else { return }
         // Planning looks at every partition: it is done for news, and now and then because time passes.
         let now = clock.tick()
-        let seen = CoordinatorInput(epoch: host.state.epoch, liveness: liveness())
+        let seen = CoordinatorInput(
+            epoch: host.state.epoch, liveness: liveness(), configuration: status.configuration,
+            isConfigurationInFlight: status.isConfigurationInFlight)
         guard seen != coordinated?.input || now.since(coordinated?.at ?? .zero) >= Self.coordinateMilliseconds
         else { return }
         coordinated = (seen, now)
@@ -143,4 +145,7 @@ extension ShardActor {
 struct CoordinatorInput: Hashable {
     var epoch: Epoch
     var liveness: [NodeID: Coordinator.Liveness]
+    /// Of group 0.
+    var configuration: Configuration
+    var isConfigurationInFlight: Bool
 }
