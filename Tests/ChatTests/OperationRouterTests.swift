@@ -26,14 +26,14 @@ struct OperationRouterTests {
             group: ConversationID(high: 1, low: 1), actor: UserID(unchecked: "ann"),
             change: .remove(UserID(unchecked: "bob"))))
 
-    /// What was ordered, without places.
+    /// What was ordered, without places and numbers of attempts.
     private mutating func take() -> [RouterDirective] {
         defer { out = [] }
         return out.map { directive in
             guard case .send(let id, _, let partition, let operation, let node) = directive else {
                 return directive
             }
-            return .send(id, Self.anywhere, partition, operation, to: node)
+            return .send(id & 0xFF, Self.anywhere, partition, operation, to: node)
         }
     }
 
@@ -131,6 +131,40 @@ struct OperationRouterTests {
         _ = take()
         tick(2_001, View(leader: one))
         #expect(take() == [sent(1, read, to: one), sent(2, read, to: one)])
+    }
+
+    /// A node that was stopped has asked again, and only then reads the answer to its first attempt.
+    @Test mutating func aRefusalOfAnEarlierAttemptIsNoOutcome() throws {
+        let view = View(leader: one)
+        perform(2, read, view)
+        let first = requests()
+        tick(2_001, view)
+        let second = requests()
+        let refusal = OperationResult.refused(Refusal(.notMember, "not a member"))
+        answered(try #require(first.last), .result(refusal), by: one)
+        #expect(out.isEmpty, "a later attempt is under way")
+        answered(try #require(first.last), .notLeader(hint: nil), by: one)
+        tick(50, view)
+        #expect(out.isEmpty, "what an earlier attempt met says nothing of the later one")
+        answered(try #require(second.last), .result(.ok), by: one)
+        #expect(take() == [.complete(2, .ok)])
+    }
+
+    @Test mutating func whatAnEarlierAttemptDidIsDone() throws {
+        let view = View(leader: one)
+        perform(2, read, view)
+        let first = requests()
+        tick(2_001, view)
+        _ = take()
+        answered(try #require(first.last), .result(.ok), by: one)
+        #expect(take() == [.complete(2, .ok)])
+        #expect(router.isIdle)
+    }
+
+    /// The numbers of the attempts that were ordered.
+    private mutating func requests() -> [UInt64] {
+        defer { out = [] }
+        return out.compactMap { if case .send(let request, _, _, _, _) = $0 { request } else { nil } }
     }
 
     @Test mutating func aLeaderWithoutALinkIsNotAsked() {

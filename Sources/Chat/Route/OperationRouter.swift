@@ -3,7 +3,7 @@ import Wire
 
 /// What a router orders.
 package enum RouterDirective: Hashable, Sendable {
-    /// Ask this node to carry the operation out.
+    /// Ask this node to carry the operation out, under the number of this attempt.
     case send(UInt64, StreamPlace, PartitionID, Operation, to: NodeID)
     /// The operation with this number is over.
     case complete(UInt64, OperationResult)
@@ -31,6 +31,8 @@ package struct OperationRouter: Sendable {
         var sentAt: Tick?
         /// An attempt whose answer never came, or that was proposed: the outcome can be unknown.
         var isInDoubt = false
+        /// Times that it was sent.
+        var attempts: UInt64 = 0
     }
 
     /// The operations of one group that have no answer yet.
@@ -61,9 +63,17 @@ package struct OperationRouter: Sendable {
         lastStream = bootEpoch << 32
     }
 
-    /// The id of a router's request: which of the node's routers it is stands above.
+    /// The id of a router's operation: which of the node's routers it is stands above. In what is sent, the number of
+    /// the attempt stands between them, the first is 0.
     package static func request(_ count: UInt64, of index: UInt64) -> UInt64 { index << 48 | count }
     package static func index(of request: UInt64) -> UInt64 { request >> 48 }
+
+    private static let attemptShift: UInt64 = 40
+    private static let attemptMask: UInt64 = 0xFF << attemptShift
+
+    private static func attempt(_ number: UInt64, of id: UInt64) -> UInt64 {
+        id | (number << attemptShift & attemptMask)
+    }
 
     package var isIdle: Bool { pending.isEmpty }
 
@@ -83,11 +93,20 @@ package struct OperationRouter: Sendable {
         }
     }
 
-    /// A node answered.
+    /// A node answered an attempt.
+    ///
+    /// What was done is done, whichever attempt did it. That it was not done is true of its own attempt only: when the
+    /// operation was sent again meanwhile, the later attempt may be carried out, and its answer counts. The earlier
+    /// ones are void once it has been answered (`StreamGate`).
     package mutating func answered(
-        _ id: UInt64, _ answer: PeerAnswer, by node: NodeID, now: Tick, out: inout [RouterDirective]
+        _ request: UInt64, _ answer: PeerAnswer, by node: NodeID, now: Tick, out: inout [RouterDirective]
     ) {
+        let id = request & ~Self.attemptMask
+        guard let entry = pending[id] else { return }
+        let isOfLast = request == Self.attempt(max(entry.attempts, 1) - 1, of: id)
         switch answer {
+        case .result(.refused) where !isOfLast, .notLeader where !isOfLast, .interrupted where !isOfLast:
+            pending[id]?.isInDoubt = true
         case .result(let result): complete(id, result, out: &out)
         case .notLeader: declined(id, by: node, isInDoubt: false, now: now)
         case .interrupted: declined(id, by: node, isInDoubt: true, now: now)
@@ -180,8 +199,10 @@ package struct OperationRouter: Sendable {
             let place = queues[entry.group]?.place
         else { return }
         pending[id]?.sentAt = now
+        pending[id]?.attempts += 1
         queues[entry.group]?.place.position += 1
-        out.append(.send(id, place, partition, entry.operation, to: node))
+        let request = Self.attempt(entry.attempts, of: id)
+        out.append(.send(request, place, partition, entry.operation, to: node))
     }
 
     /// Time has passed.
