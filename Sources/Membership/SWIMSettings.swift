@@ -20,9 +20,10 @@ package struct SWIMSettings: Hashable, Sendable {
     package var gossipToTheDeadMilliseconds: UInt64 = 30_000
     /// From one full exchange of views to the next.
     package var fullSyncMilliseconds: UInt64 = 15_000
-    /// From one contact of the configured seeds to the next. At most 25 s with its jitter, so that the halves of a
-    /// healed partition have equal views within 30 s.
-    package var seedMilliseconds: UInt64 = 20_000
+    /// From one contact of the configured seeds to the next; only those are asked where nobody known lives. At most 5 s
+    /// with its jitter: until the halves of a healed partition know each other again, a group whose majority spans
+    /// them has no leader, because nobody dials whom gossip has not named.
+    package var seedMilliseconds: UInt64 = 4_000
     /// The same while no other member is known: the first wait, which doubles up to the second.
     package var aloneMilliseconds: UInt64 = 1_000
     package var aloneMaxMilliseconds: UInt64 = 5_000
