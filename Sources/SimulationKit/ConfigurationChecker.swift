@@ -44,9 +44,11 @@ struct ConfigurationChecker {
     }
 
     /// True when the disks that hold the entry are a quorum of a configuration that can have been in force when
-    /// it was committed: the committed one before it, or a later one in somebody's log.
+    /// it was committed: the committed one before it, or a later one in somebody's log. A configuration needs a quorum
+    /// of its own: a joint one that is committed by the voters of the one after it has not asked the old ones.
     func isOnQuorum(_ entry: LogEntry, in group: GroupID, holds: (ReplicaID) -> Bool) -> Bool {
         guard let history = histories[group], let last = history.committed.last else { return false }
+        if let own = entry.payload.configuration, !Self.isQuorum(of: own, holds) { return false }
         if Self.isQuorum(of: last.configuration, holds) && entry.payload.configuration == nil { return true }
         let later = history.seen.filter { $0.index > last.index }
         return later.contains { Self.isQuorum(of: $0.configuration, holds) }

@@ -37,6 +37,8 @@ final class InvariantChecker {
     private var acknowledged: [ReplicaKey: LogIndex] = [:]
     private var durable: [ReplicaKey: DurableLog] = [:]
     private var created: Set<ReplicaKey> = []
+    /// Replicas whose burial is on a disk.
+    private var buried: Set<ReplicaKey> = []
     private var observed: [ReplicaKey: (term: Term, commit: LogIndex)] = [:]
     private var committed: [GroupID: [Committed]] = [:]
     private var configurations = ConfigurationChecker()
@@ -110,6 +112,9 @@ final class InvariantChecker {
         if created.contains(ReplicaKey(group: group, replica: replica)) {
             fail("group \(group): replica \(replica) begins anew: its log was lost (I8)")
         }
+        if buried.contains(ReplicaKey(group: group, replica: replica)) {
+            fail("group \(group): replica \(replica) was buried and comes to be again (rule M3)")
+        }
         // Whatever an earlier attempt did was never on a disk, so nobody was told of it.
         observed[ReplicaKey(group: group, replica: replica)] = nil
         configurations.created(group, configuration)
@@ -132,6 +137,7 @@ final class InvariantChecker {
             configurations.created(group, configuration)
         case .replicaBuried(let group, let replica):
             created.remove(ReplicaKey(group: group, replica: replica))
+            buried.insert(ReplicaKey(group: group, replica: replica))
         case .entries(let group, let replica, let entries):
             durable[ReplicaKey(group: group, replica: replica), default: DurableLog()].write(entries)
         case .snapshotApplied(let group, let replica, _, let point):

@@ -96,6 +96,8 @@ final class SimulatedNode {
     /// Nodes that wait for their admission, by the log index of the proposal.
     var admissions: [LogIndex: JoinRequest] = [:]
     var liveness: [NodeID: Coordinator.Liveness] = [:]
+    /// The latest of every member that gossip has told of.
+    var incarnations: [NodeID: Incarnation] = [:]
     var leaders = LeaderHints()
     /// Nodes that it dials.
     var peers: Set<Int> = []
@@ -149,6 +151,7 @@ final class SimulatedNode {
         coordinatorPending = []
         admissions = [:]
         liveness = [id: Coordinator.Liveness(isAlive: true, since: .zero)]
+        incarnations = [:]
         leaders = LeaderHints()
         peers = []
         retired = []

@@ -55,6 +55,13 @@ extension Simulation {
     }
 
     private func changed(_ record: MemberRecord, was: MemberStatus?, on node: SimulatedNode) {
+        // SWIM, section 4.2: what is older never replaces what is newer, or a node that has refuted dies again.
+        if let known = node.incarnations[record.node], record.incarnation < known {
+            let other = SimulatedNode.number(of: record.node)
+            checker.fail(
+                "node \(node.number) goes back to \(record.incarnation) of \(other), it knew \(known)")
+        }
+        node.incarnations[record.node] = record.incarnation
         let isAlive = record.status.isPresent
         if node.liveness[record.node]?.isAlive != isAlive {
             node.liveness[record.node] = Coordinator.Liveness(isAlive: isAlive, since: tick)

@@ -56,6 +56,10 @@ extension Simulation {
                 oblige(node, .up)
             }
         }
+        // A node that was lost while it joined can become a member after it is gone.
+        for (node, member) in checker.metadata.members where member.state != .left {
+            if self.node(node).life == .gone { obligations[node] = .leaving }
+        }
         for (node, wanted) in obligations.sorted(by: { $0.key < $1.key }) {
             let state = checker.metadata.members[node]?.state
             if state == .left || state == nil && self.node(node).life == .gone {
@@ -88,7 +92,7 @@ extension Simulation {
     /// Whether the cluster survives the loss of this disk for certain: one loss at a time, and every
     /// configuration that names it has three voters.
     func mayLose(_ node: SimulatedNode) -> Bool {
-        guard lost == nil, node.life != .gone else { return false }
+        guard lost == nil, node.life != .gone, staysThree(with: node.id) else { return false }
         for other in nodes where other.life != .gone {
             for group in other.replicas.keys {
                 guard let configuration = other.raft.status(of: group)?.configuration else { continue }
@@ -98,6 +102,15 @@ extension Simulation {
         }
         // A node that is down has configurations that nobody sees: a voter alone may be waiting there.
         return nodes.allSatisfy { $0.life != .down } && checker.mayLose(node.id)
+    }
+
+    /// A group that is about to shrink to two has only two to lose one of: whoever takes a node out and loses another at
+    /// the same moment has lost two of three, and no word of a leader's followers can be as new as that.
+    private func staysThree(with node: NodeID) -> Bool {
+        let staying = checker.metadata.members.values.filter {
+            [.up, .draining].contains($0.state) && obligations[$0.node] != .leaving
+        }
+        return staying.count >= 3 || !staying.contains { $0.node == node }
     }
 
     /// The disk is gone for ever: its node is to leave, and a new one begins on the host.

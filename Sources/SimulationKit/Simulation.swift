@@ -231,6 +231,8 @@ struct Scenario {
     var chatApplied: (Simulation, SimulatedNode, GroupID, [CommandOutcome]) -> Void = { _, _, _, _ in }
     /// Whether a frame of the chat side leaves for a node.
     var chatSends: (Simulation, SimulatedNode, PeerFrame, NodeID) -> Bool = { _, _, _, _ in true }
+    /// A device was told a cursor.
+    var cursorTold: (Simulation, Int) -> Void = { _, _ in }
 }
 
 /// The steps of a run, kept only when somebody will read them: the last ones.

@@ -20,6 +20,8 @@ package struct SimulationCommand: Sendable {
     package var first: [UInt64] = []
     /// Seeds at a time; `nil`: as many as there are cores. With one, each is named on stderr before it runs.
     package var threads: Int?
+    /// This named course of events in the place of drawn ones; seeds are 1, 2, 3, ... unless given.
+    package var scenario: NamedScenario?
 
     package init(seeds: Int, seed: UInt64? = nil, minutes: Double? = nil) {
         self.seeds = seeds
@@ -31,6 +33,7 @@ package struct SimulationCommand: Sendable {
     package func run() async -> Int32 {
         var report = SimulationReport()
         var chance = SystemRandomNumberGenerator()
+        let from = from ?? (scenario == nil ? nil : 1)
         let list =
             seed.map { [$0] }
             ?? first
@@ -39,13 +42,12 @@ package struct SimulationCommand: Sendable {
             }
         let threads = threads ?? Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         let start = ContinuousClock.now
-        let milliseconds = milliseconds
         await withTaskGroup(of: SimulationResult.self) { group in
             var rest = list[...]
             func startNext() {
                 guard let next = rest.popFirst() else { return }
                 if threads == 1 { say("seed \(next)\n") }
-                group.addTask { SimulationRun.run(seed: next, milliseconds: milliseconds) }
+                group.addTask { play(next) }
             }
             for _ in 0..<max(1, threads) { startNext() }
             while let result = await group.next() {
@@ -60,7 +62,7 @@ package struct SimulationCommand: Sendable {
             }
         }
         if let seed, report.failedSeeds.isEmpty {
-            let again = SimulationRun.run(seed: seed, milliseconds: milliseconds)
+            let again = play(seed)
             if again.hash != report.hash { report.addDivergence(of: seed) }
         }
         print(report.json(coreSeconds: Double(clock()) / Double(CLOCKS_PER_SEC)))
@@ -68,11 +70,19 @@ package struct SimulationCommand: Sendable {
         return report.violations == 0 ? (expectsViolation ? 1 : 0) : (expectsViolation ? 0 : 1)
     }
 
+    private func play(_ seed: UInt64, withHistory: Bool = false) -> SimulationResult {
+        if let scenario { return scenario.run(seed: seed) }
+        return SimulationRun.run(seed: seed, milliseconds: milliseconds, withHistory: withHistory)
+    }
+
     /// The seed does the same again, so its history is told by a second run.
     private func printFailure(_ result: SimulationResult) {
         print("seed \(result.seed) fails after \(result.milliseconds) ms: \(result.violations[0])")
         fflush(nil)
         if expectsViolation { return }
+        if let scenario {
+            return print("replay: tools/simulate --scenario \(scenario.name) --seed \(result.seed)")
+        }
         let again = SimulationRun.run(seed: result.seed, milliseconds: milliseconds, withHistory: true)
         for line in again.history.suffix(historyLines) { print("  \(line)") }
         print("replay: tools/simulate --seed \(result.seed)")

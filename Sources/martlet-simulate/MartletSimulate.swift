@@ -23,10 +23,22 @@ struct MartletSimulate: AsyncParsableCommand {
     @Option(help: "Lines of its history that a failing seed prints.")
     var history = 60
 
+    @Option(
+        help:
+            "A named course of events in the place of drawn ones; without a name that is known they are listed."
+    )
+    var scenario: String?
+
     func run() async throws {
         var command = SimulationCommand(seeds: seeds, seed: seed, minutes: minutes)
         command.historyLines = history
         command.from = from
+        if let scenario {
+            guard let named = NamedScenario(named: scenario) else {
+                throw ValidationError("scenarios: \(NamedScenario.all.map(\.name).joined(separator: " "))")
+            }
+            command.scenario = named
+        }
         throw ExitCode(await command.run())
     }
 }

@@ -2,8 +2,8 @@ import Glibc
 import SimulationKit
 import Vocabulary
 
-// The simulation with a bug in it: simulate --list | [--mutant NAME] [--seeds N] [--seed S] [--first S] [--threads N]
-// [--expect-violation]. This build has no libraries, so its few options are read here.
+// The simulation with a bug in it: simulate --list | [--mutant NAME] [--scenario NAME] [--seeds N] [--seed S]
+// [--first S] [--threads N] [--expect-violation]. This build has no libraries, so its few options are read here.
 
 func option(_ name: String) -> String? {
     let all = CommandLine.arguments
@@ -25,6 +25,13 @@ if let name = option("mutant") {
 var command = SimulationCommand(
     seeds: option("seeds").flatMap(Int.init) ?? 100, seed: option("seed").flatMap(UInt64.init),
     minutes: option("minutes").flatMap(Double.init))
+if let name = option("scenario") {
+    guard let scenario = NamedScenario(named: name) else {
+        print("no scenario is called \(name)")
+        exit(2)
+    }
+    command.scenario = scenario
+}
 command.first = option("first").flatMap(UInt64.init).map { [$0] } ?? []
 command.historyLines = option("history").flatMap(Int.init) ?? 60
 command.threads = option("threads").flatMap(Int.init)

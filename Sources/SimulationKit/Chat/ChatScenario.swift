@@ -9,6 +9,7 @@ package enum ChatScenario: String, CaseIterable, Sendable {
     case f1LeaderDiesBeforeFanout, f2UserPartitionWithoutQuorum, f3RowsReordered
     case f4RemoveAddRemoveOverLeaders, f5DriverOfAnOldTerm, f6PartitionMovesMidFanout, f7GatewayDies
     case f8UserInNoSnapshot, f9InboxLags, f10PushBeforeTheRow, f12RemovedWhileOffline
+    case f13HungUpInTheMiddleOfACatchUp
 
     /// Runs the case; `happened` counts how often it came to pass.
     package func run(seed: UInt64) -> (result: SimulationResult, happened: Int) {
@@ -43,6 +44,10 @@ package enum ChatScenario: String, CaseIterable, Sendable {
             plan.chat.directMax = 1
             plan.chat.groupChanges = 25
         case .f10PushBeforeTheRow: plan.chat.disconnects = 0
+        case .f13HungUpInTheMiddleOfACatchUp:
+            // Links that break make sessions ask for what they have missed; leaders that are stopped make them wait.
+            plan.kinds = [.linkBreaks, .linkBreaks, .linkBreaks, .pauses]
+            plan.meanInterval = 200
         default: break
         }
     }
@@ -63,6 +68,16 @@ final class ChatStrike {
         }
         scenario.chatSends = { [self] simulation, node, frame, to in
             lets(frame, from: node, to: to, simulation)
+        }
+        if kind == .f13HungUpInTheMiddleOfACatchUp {
+            scenario.cursorTold = { [self] simulation, device in
+                guard simulation.areFaultsOn, simulation.chat.isWarm,
+                    simulation.chat.random.chance(percent: 30)
+                else { return }
+                happened += 1
+                simulation.hangUp(device)
+                simulation.chat.devices[device].reconnectAt = simulation.now + 100_000
+            }
         }
         return scenario
     }
@@ -134,7 +149,7 @@ final class ChatStrike {
             }
         case .f3RowsReordered:
             if hasMessage(outcomes), simulation.areFaultsOn { happened += 1 }
-        case .f8UserInNoSnapshot, .f10PushBeforeTheRow: break
+        case .f8UserInNoSnapshot, .f10PushBeforeTheRow, .f13HungUpInTheMiddleOfACatchUp: break
         }
     }
 

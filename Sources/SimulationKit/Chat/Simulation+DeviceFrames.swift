@@ -44,6 +44,7 @@ extension Simulation {
             chat.checker.status(key, seq: seq, in: conversation, to: viewer, on: id)
         case "sync_done", "cursor":
             chat.devices[number].cursor = object.text("cursor")
+            scenario?.cursorTold(self, number)
             guard type == "sync_done" else { return }
             chat.devices[number].isSynced = true
             chat.devices[number].wasSynced = true
