@@ -105,8 +105,11 @@ extension OpenAPIDocument {
               type: object
               properties:
                 send: {$ref: '#/components/schemas/GroupAudience'}
-                edit: {$ref: '#/components/schemas/GroupAudience'}
-                add: {$ref: '#/components/schemas/GroupAudience'}
+                edit_info: {$ref: '#/components/schemas/GroupAudience'}
+                add_members: {$ref: '#/components/schemas/GroupAudience'}
+                approve_joins: {type: boolean}
+                history: {type: string, enum: [none, last, all]}
+                history_last: {type: integer, minimum: 1, maximum: 1000000, description: With history last.}
             GroupAudience: {type: string, enum: [all, admins]}
             GroupResult:
               type: object
@@ -125,7 +128,7 @@ extension OpenAPIDocument {
                 conversation_id: {$ref: '#/components/schemas/ID'}
                 name: {type: string}
                 description: {type: string}
-                settings: {type: object}
+                settings: {$ref: '#/components/schemas/GroupSettings'}
                 seq: {$ref: '#/components/schemas/Seq'}
                 member_count: {type: integer, minimum: 0}
                 role: {$ref: '#/components/schemas/Role'}

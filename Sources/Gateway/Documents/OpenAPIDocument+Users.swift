@@ -42,9 +42,9 @@ extension OpenAPIDocument {
           /v1/users/me/blocks:
             get:
               operationId: listBlocks
-              parameters: [{$ref: '#/components/parameters/ActingFor'}]
+              parameters: [{$ref: '#/components/parameters/Cursor'}, {$ref: '#/components/parameters/Limit'}, {$ref: '#/components/parameters/ActingFor'}]
               responses:
-                '200': {description: Whom the user blocks, content: {application/json: {schema: {type: object}}}}
+                '200': {description: Whom the user blocks, content: {application/json: {schema: {type: object, required: [blocks, next_cursor, has_more], properties: {blocks: {type: array, items: {type: object, required: [user_id, blocked_at], properties: {user_id: {$ref: '#/components/schemas/UserID'}, blocked_at: {$ref: '#/components/schemas/Time'}}}}, next_cursor: {$ref: '#/components/schemas/NextCursor'}, has_more: {type: boolean}}}}}}
                 default: {$ref: '#/components/responses/Refusal'}
           /v1/users/me/blocks/{id}:
             parameters: [{$ref: '#/components/parameters/UserID'}]
@@ -52,7 +52,7 @@ extension OpenAPIDocument {
               operationId: block
               parameters: [{$ref: '#/components/parameters/ActingFor'}]
               responses: &blocked
-                '200': {description: Done, content: {application/json: {schema: {type: object}}}}
+                '200': {description: Done, content: {application/json: {schema: {type: object, required: [user_id, blocked], properties: {user_id: {$ref: '#/components/schemas/UserID'}, blocked: {type: boolean}}}}}}
                 default: {$ref: '#/components/responses/Refusal'}
             delete:
               operationId: unblock
@@ -127,10 +127,12 @@ extension OpenAPIDocument {
     static let userSchemas = #"""
             Settings:
               type: object
+              required: [last_seen, online, read_receipts, group_add, quiet_hours]
               properties:
                 last_seen: {$ref: '#/components/schemas/Audience'}
                 online: {$ref: '#/components/schemas/Audience'}
                 group_add: {$ref: '#/components/schemas/Audience'}
+                read_receipts: {type: boolean}
                 quiet_hours: {type: [object, 'null'], properties: {start: {type: string}, end: {type: string}, time_zone: {type: string}}}
             SettingsChange:
               type: object
