@@ -1,6 +1,7 @@
 """What every process test shares: steps that are printed, deadlines, and one way to fail."""
 
 import asyncio
+import json
 import sys
 import time
 import traceback
@@ -27,6 +28,17 @@ def equal(found, expected, what):
     if found != expected:
         raise Failed(f"{what}\n  expected: {expected!r}\n  found:    {found!r}")
     say(f"ok   {what}")
+
+
+def figures(test, **values):
+    """What was measured, for programs: one JSON line."""
+    print(json.dumps({"test": test, **values}), flush=True)
+
+
+def quantile(values, fraction):
+    """The value below which this part of all lies; nothing when there are none."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * fraction))] if ordered else None
 
 
 async def poll(what, seconds, probe, every=0.1):

@@ -34,7 +34,7 @@ class Client:
     async def open(self, seconds=10):
         path = f"/v1/ws?device={self.device}" + (f"&cursor={self.cursor}" if self.cursor else "")
         self._socket = await connect(
-            f"ws://127.0.0.1:{self.cluster.client_port(self.node)}{path}",
+            f"ws://{self.cluster.client_host(self.node)}:{self.cluster.client_port(self.node)}{path}",
             additional_headers={"Authorization": f"Bearer {self.token}"} if self.token else {}, open_timeout=seconds,
             compression=None, max_size=None, ping_interval=10, ping_timeout=30, close_timeout=2)
         self._reader = asyncio.create_task(self._read())

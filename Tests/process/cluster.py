@@ -132,6 +132,9 @@ class Cluster:
     def numbers(self):
         return range(1, self.count + 1)
 
+    def client_host(self, number):
+        return "127.0.0.1"
+
     def client_port(self, number):
         return self.base_port + 10 * number
 
@@ -156,9 +159,9 @@ class Cluster:
 
     # Requests
 
-    async def http(self, port, method, path, body=None, token=None, seconds=15):
+    async def http(self, port, method, path, body=None, token=None, seconds=15, host="127.0.0.1"):
         def call():
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
+            connection = http.client.HTTPConnection(host, port, timeout=seconds)
             try:
                 headers = {"Authorization": f"Bearer {token}"} if token else {}
                 data = None
@@ -175,7 +178,8 @@ class Cluster:
 
     async def rest(self, number, method, path, body=None, user=None, token=None, seconds=15):
         return await self.http(
-            self.client_port(number), method, path, body, token or (user and self.token(user)), seconds)
+            self.client_port(number), method, path, body, token or (user and self.token(user)), seconds,
+            self.client_host(number))
 
     async def admin(self, number, path):
         answer = await self.http(self.admin_port(number), "GET", path, seconds=5)
