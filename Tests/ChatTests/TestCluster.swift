@@ -9,8 +9,8 @@ import Wire
 final class TestCluster {
     struct Partition {
         var store = TestStore()
-        var conversations: ConversationPartition
-        var users: UserPartition
+        var conversations: ConversationPartition<MachinesInPlace>
+        var users: UserPartition<MachinesInPlace>
         var proposals: [Command] = []
         /// Everything applied, in order.
         var log: [Command] = []
@@ -46,15 +46,18 @@ final class TestCluster {
     init(partitions count: Int = 4, seed: UInt64 = 1, limits: Limits = Limits()) {
         self.limits = limits
         chance = SeededGenerator(seed: seed)
-        for _ in 0..<count {
-            partitions.append(Partition(conversations: newConversations(count), users: newUsers()))
+        for place in 0..<count {
+            partitions.append(Partition(conversations: newConversations(count), users: newUsers(place)))
         }
     }
 
-    private func newConversations(_ count: Int) -> ConversationPartition {
-        ConversationPartition(partitionCount: count, limits: limits)
+    private func newConversations(_ count: Int) -> ConversationPartition<MachinesInPlace> {
+        ConversationPartition(partitionCount: count, limits: limits, home: MachinesInPlace())
     }
-    private func newUsers() -> UserPartition { UserPartition(limits: limits) }
+    private func newUsers(_ place: Int) -> UserPartition<MachinesInPlace> {
+        UserPartition(
+            partition: PartitionID(UInt32(place)), limits: limits, push: .off, home: MachinesInPlace())
+    }
 
     func index(of user: UserID) -> Int { Int(PartitionID.of(user, count: partitions.count).raw) }
     func index(of conversation: ConversationID) -> Int {
@@ -242,7 +245,9 @@ final class TestCluster {
         case .item(let item):
             let place = Int(item.partition.raw)
             let reader = partitions[place].store.reader
-            perform(partitions[place].users.received(item, now: now, reader: reader), place)
+            var live = LiveBatch()
+            let directives = partitions[place].users.received(item, now: now, reader: reader, live: &live)
+            perform(live.take() + directives, place)
         case .ack(let ack): partitions[index(of: ack.conversation)].conversations.acknowledged(ack)
         case .query(let query):
             queryCount += 1
@@ -280,7 +285,8 @@ final class TestCluster {
                 let (directives, resends) = partitions[place].conversations.tick(now: now, reader: reader)
                 perform(directives, place)
                 network += resends.map { .item($0) }
-                perform(partitions[place].users.tick(now: now, reader: reader), place)
+                perform(
+                    partitions[place].users.tick(now: now, reader: reader) { _, _ in false }, place)
             }
             settle()
             for number in devices.keys.sorted() { devices[number]?.tick() }
@@ -292,9 +298,9 @@ final class TestCluster {
     func failover(_ place: Int) {
         partitions[place].proposals = []
         partitions[place].conversations = newConversations(partitions.count)
-        partitions[place].users = newUsers()
+        partitions[place].users = newUsers(place)
         partitions[place].conversations.started(partitions[place].store.reader)
-        partitions[place].users.started(partitions[place].store.reader)
+        partitions[place].users.started(partitions[place].store.reader, now: now.tick)
         for other in partitions.indices {
             partitions[other].conversations.leaderChanged(of: PartitionID(UInt32(place)))
         }

@@ -6,14 +6,13 @@ import Wire
 /// fan-out.
 ///
 /// Made when this node's leadership of the partition begins and dropped when it ends; every outcome applied
-/// in between is handed in, in order. It can host the machines itself, or show an actor per conversation how.
-package struct ConversationPartition: Sendable {
+/// in between is handed in, in order.
+package struct ConversationPartition<Home: MachineHome>: Sendable {
+    private let home: Home
     private let limits: Limits
     private let partitionCount: Int
-    private var conversations: [ConversationID: ConversationMachine] = [:]
-    private var groups: [ConversationID: GroupMachine] = [:]
-    /// Active conversations by the hash in their message ids.
-    private var byHash: [UInt64: ConversationID] = [:]
+    private var conversations: [ConversationID: Home.Conversation] = [:]
+    private var groups: [ConversationID: Home.Group] = [:]
     private var withReceipts: Set<ConversationID> = []
     private var fanout: FanoutMachine
     private var flags = FlagsReceiver()
@@ -23,7 +22,8 @@ package struct ConversationPartition: Sendable {
     private var nextEviction: Tick = .zero
     private var expiry = ExpiryMachine()
 
-    package init(partitionCount: Int, limits: Limits) {
+    package init(partitionCount: Int, limits: Limits, home: Home) {
+        self.home = home
         self.partitionCount = partitionCount
         self.limits = limits
         fanout = FanoutMachine(partitionCount: partitionCount, directMax: limits.fanoutDirectMax)
@@ -119,7 +119,7 @@ package struct ConversationPartition: Sendable {
         switch request.target {
         case .upTo(let id, let seq): place = (id, seq)
         case .message(let message):
-            guard let id = byHash[message.hash60] ?? reader.conversation(of: message), message.isWellFormed
+            guard let id = reader.conversation(of: message), reader.message(message, for: request.user) != nil
             else { return [.reply(token, .refused(.noSuchMessage))] }
             place = (id, message.seq)
         }
@@ -138,25 +138,25 @@ package struct ConversationPartition: Sendable {
         case .message(let outcome):
             expiry.note(outcome.change?.message)
             spread(outcome.change, now, reader)
-            return conversations[outcome.conversation]?.applied(outcome) ?? []
+            return conversations[outcome.conversation]?.change({ $0.applied(outcome) }) ?? []
         case .receipts(let outcomes):
             var directives: [ChatDirective] = []
             for outcome in outcomes {
                 spread(outcome.change, now, reader)
-                directives += conversations[outcome.conversation]?.applied(outcome) ?? []
+                directives += conversations[outcome.conversation]?.change({ $0.applied(outcome) }) ?? []
             }
             return directives
         case .group(let outcome):
-            let answers = groups[outcome.command.group]?.applied(outcome) ?? []
+            let answers = groups[outcome.command.group]?.change({ $0.applied(outcome) }) ?? []
             spread(outcome.change, now, reader)
             return answers
         case .pushed: return []
         case .messageChanged(let outcome):
             spread(outcome.change, now, reader)
-            return conversations[outcome.conversation]?.applied(outcome) ?? []
+            return conversations[outcome.conversation]?.change({ $0.applied(outcome) }) ?? []
         case .disappearingSet(let outcome):
             spread(outcome.change, now, reader)
-            return conversations[outcome.request.conversation]?.applied(outcome) ?? []
+            return conversations[outcome.request.conversation]?.change({ $0.applied(outcome) }) ?? []
         case .messagesExpired(let changes):
             expiry.done()
             for change in changes { spread(change, now, reader) }
@@ -191,16 +191,19 @@ package struct ConversationPartition: Sendable {
     package mutating func refused(_ command: Command, _ refusal: Refusal) -> [ChatDirective] {
         switch command {
         case .sendMessage(let send):
-            return conversations[send.conversation]?.refused(send, refusal) ?? []
+            return conversations[send.conversation]?.change({ $0.refused(send, refusal) }) ?? []
         case .receipts(let batch):
-            return batch.marks.flatMap { conversations[$0.conversation]?.refused($0, refusal) ?? [] }
+            return batch.marks.flatMap { mark in
+                conversations[mark.conversation]?.change({ $0.refused(mark, refusal) }) ?? []
+            }
         case .eraseMember(let command): return [.reply(command.token, .refused(refusal))]
         case .clear(let command): return [.reply(command.token, .refused(refusal))]
-        case .changeGroup(let change): return groups[change.group]?.refused(change, refusal) ?? []
+        case .changeGroup(let change):
+            return groups[change.group]?.change({ $0.refused(change, refusal) }) ?? []
         case .changeMessage(let change):
-            return conversations[change.conversation]?.refused(change, refusal) ?? []
+            return conversations[change.conversation]?.change({ $0.refused(change, refusal) }) ?? []
         case .setDisappearing(let request, _):
-            return conversations[request.conversation]?.refused(request, refusal) ?? []
+            return conversations[request.conversation]?.change({ $0.refused(request, refusal) }) ?? []
         case .expireMessages:
             expiry.done()
             return []
@@ -236,7 +239,6 @@ package struct ConversationPartition: Sendable {
         now: Moment, reader: ChatReader<View>
     ) -> (directives: [ChatDirective], resends: [FanoutItem]) {
         var directives = flushReceipts(now, reader)
-        if let command = expiry.take(now: now.wall, reader: reader) { directives.append(.propose(command)) }
         var resends: [FanoutItem] = []
         if now.tick >= nextResends {
             nextResends = now.tick + 250
@@ -246,6 +248,9 @@ package struct ConversationPartition: Sendable {
         resends += fanout.takeItems(now: now.tick)
         if now.tick >= nextProgress {
             nextProgress = now.tick + 1_000
+            if let command = expiry.take(now: now.wall, reader: reader) {
+                directives.append(.propose(command))
+            }
             let marks = fanout.takeProgress()
             if !marks.isEmpty { directives.append(.propose(.fanoutProgress(marks))) }
         }
@@ -262,7 +267,7 @@ package struct ConversationPartition: Sendable {
         var marks: [ReceiptMark] = []
         var directives: [ChatDirective] = []
         for id in withReceipts.sorted() {
-            guard let taken = conversations[id]?.takeReceipts(reader: reader) else { continue }
+            guard let taken = conversations[id]?.change({ $0.takeReceipts(reader: reader) }) else { continue }
             marks += taken.marks
             directives += taken.answers
         }
@@ -274,30 +279,31 @@ package struct ConversationPartition: Sendable {
     /// Leadership ends: everybody who waits is answered.
     package mutating func abandon(_ refusal: Refusal) -> [ChatDirective] {
         var directives: [ChatDirective] = []
-        for id in conversations.keys.sorted() { directives += conversations[id]?.abandon(refusal) ?? [] }
-        for id in groups.keys.sorted() { directives += groups[id]?.abandon(refusal) ?? [] }
+        for id in conversations.keys.sorted() {
+            directives += conversations[id]?.change({ $0.abandon(refusal) }) ?? []
+        }
+        for id in groups.keys.sorted() { directives += groups[id]?.change({ $0.abandon(refusal) }) ?? [] }
         return directives + flags.abandon(refusal)
     }
 
     private mutating func evict(_ now: Tick) {
         let idle = limits.actorIdleMilliseconds
-        for (id, machine) in conversations where machine.isIdle(now: now, after: idle) {
-            conversations[id] = nil
-            byHash[id.placementHash >> 4] = nil
-        }
-        groups = groups.filter { !$0.value.isIdle(now: now, after: idle) }
+        conversations = conversations.filter { !$0.value.read { $0.isIdle(now: now, after: idle) } }
+        groups = groups.filter { !$0.value.read { $0.isIdle(now: now, after: idle) } }
     }
 
-    private mutating func withConversation<Result>(
+    private mutating func withConversation<Result: Sendable>(
         _ id: ConversationID, _ now: Tick, _ body: (inout ConversationMachine) -> Result
     ) -> Result {
-        if conversations[id] == nil { byHash[id.placementHash >> 4] = id }
-        return body(&conversations[id, default: ConversationMachine(conversation: id, now: now)])
+        let home = home
+        return conversations[id, default: home.house(ConversationMachine(conversation: id, now: now))].change(
+            body)
     }
 
-    private mutating func withGroup<Result>(
+    private mutating func withGroup<Result: Sendable>(
         _ id: ConversationID, _ now: Tick, _ body: (inout GroupMachine) -> Result
     ) -> Result {
-        body(&groups[id, default: GroupMachine(group: id, limits: limits, now: now)])
+        let (home, limits) = (home, limits)
+        return groups[id, default: home.house(GroupMachine(group: id, limits: limits, now: now))].change(body)
     }
 }

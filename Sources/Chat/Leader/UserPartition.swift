@@ -6,13 +6,15 @@ import Wire
 ///
 /// Made when this node's leadership of the partition begins and dropped when it ends. Sessions come back by
 /// themselves: `unknownSessions` answers the next refresh, and connections register again.
-package struct UserPartition: Sendable {
+package struct UserPartition<Home: MachineHome>: Sendable {
+    private let home: Home
     private let limits: Limits
-    private var users: [UserID: UserMachine] = [:]
+    private var users: [UserID: Home.User] = [:]
     private var inbox = InboxMerger()
     private var acks = AckMerger()
     private var snapshots = MemberSnapshots()
     private var privacy: PrivacyMachine
+    private var push: PushMachine
     private var board: PresenceBoard
     /// Who waits for a user to be committed.
     private var ensuring: [UserID: [UInt64]] = [:]
@@ -23,7 +25,9 @@ package struct UserPartition: Sendable {
     private var nextExpiry: Tick = .zero
     private var nextQueries: Tick = .zero
 
-    package init(limits: Limits) {
+    package init(partition: PartitionID, limits: Limits, push rules: PushMachine.Rules, home: Home) {
+        self.home = home
+        push = PushMachine(partition: partition, rules: rules)
         self.limits = limits
         privacy = PrivacyMachine(limits: limits)
         board = PresenceBoard(limits: limits)
@@ -31,10 +35,14 @@ package struct UserPartition: Sendable {
 
     /// Begins: takes up what an earlier leader may not have finished. Call when everything of earlier terms is
     /// applied.
-    package mutating func started<View: StateView>(_ reader: ChatReader<View>) { privacy.started(reader) }
+    package mutating func started<View: StateView>(_ reader: ChatReader<View>, now: Tick) {
+        privacy.started(reader)
+        push.resume(reader, now: now)
+    }
 
     package var userCount: Int { users.count }
-    package var sessionCount: Int { users.values.reduce(0) { $0 + $1.sessionCount } }
+    package var pushCount: Int { push.count }
+    package var sessionCount: Int { users.values.reduce(0) { $0 + $1.read { $0.sessionCount } } }
 
     /// Takes an operation on users. Reads, `openSession` among them, want a state that is fresh enough (rule
     /// Q1); the answer to `openSession` is to reach the node before any later push.
@@ -46,7 +54,7 @@ package struct UserPartition: Sendable {
         case .usersExist(let users): return [.reply(token, .usersExist(users.map { reader.userExists($0) }))]
         case .openSession(let request): return open(token, request, now, reader)
         case .closeSession(let user, let session):
-            let directives = users[user]?.close(session, now: now) ?? []
+            let directives = users[user]?.change { $0.close(session, now: now) } ?? []
             return [.reply(token, .ok)] + lazily(directives)
         case .refreshSessions(let refreshes): return refresh(token, refreshes, now)
         case .deviceAcks(let batch):
@@ -59,8 +67,10 @@ package struct UserPartition: Sendable {
             return [.reply(token, .presence(asked.map { presence(of: $0, reader) }))]
         case .devices(let user):
             let known = reader.user(user)?.devices.map(\.id) ?? []
-            let machine = users[user] ?? UserMachine(user: user, limits: limits)
-            return [.reply(token, .devices(machine.devices(known: known)))]
+            let connected = users[user]?.read { $0.devices(known: known) }
+            return [
+                .reply(token, .devices(connected ?? known.map { DeviceLocation(device: $0, node: nil) }))
+            ]
         case .mayAdd(let actor, let asked):
             return [.reply(token, .mayAdd(asked.map { reader.mayAdd($0, by: actor) }))]
         case .account(let request): return account(token, request, now, reader)
@@ -95,7 +105,7 @@ package struct UserPartition: Sendable {
         }
         let machine = users[user]
         let result = reader.answer(request, pending: inbox.rows(of: user)) { devices in
-            machine?.connected(devices, now: now.wall) ?? devices
+            machine?.read { $0.connected(devices, now: now.wall) } ?? devices
         }
         return [.reply(token, result)]
     }
@@ -103,10 +113,11 @@ package struct UserPartition: Sendable {
     private mutating func applied(_ outcome: AccountOutcome, _ now: Moment) -> [ChatDirective] {
         acks.forget(outcome.revoked, of: outcome.user)
         if outcome.isErased { erasure.noted() }
+        push.note(outcome.pushes.map { PushKey(user: outcome.user, conversation: $0) }, now: now.tick)
         let answer: [ChatDirective] =
             accounts.remove(outcome.token) == nil
             ? [] : [.reply(outcome.token, OperationResult(outcome.result) { .account($0) })]
-        return answer + lazily(users[outcome.user]?.applied(outcome, now: now) ?? [])
+        return answer + lazily(users[outcome.user]?.change { $0.applied(outcome, now: now) } ?? [])
     }
 
     private mutating func ensure<View: StateView>(
@@ -125,8 +136,10 @@ package struct UserPartition: Sendable {
         let user = request.user
         let pending = inbox.rows(of: user)
         let positions = positions(of: user, reader)
-        let directives = users[user, default: UserMachine(user: user, limits: limits)].open(
-            token, request, now: now, reader: reader, pending: pending, positions: positions)
+        let (home, limits) = (home, limits)
+        let directives = users[user, default: home.house(UserMachine(user: user, limits: limits))].change {
+            $0.open(token, request, now: now, reader: reader, pending: pending, positions: positions)
+        }
         return lazily(directives)
     }
 
@@ -135,9 +148,9 @@ package struct UserPartition: Sendable {
     ) -> [ChatDirective] {
         var unknown: [SessionKey] = []
         for refresh in refreshes {
-            let (isKnown, directives) = users[refresh.user]?.refresh(refresh, now: now) ?? (false, [])
-            if !isKnown { unknown.append(refresh.session) }
-            _ = lazily(directives)
+            let done = users[refresh.user]?.change { $0.refresh(refresh, now: now) }
+            if done?.isKnown != true { unknown.append(refresh.session) }
+            _ = lazily(done?.1 ?? [])
         }
         return [.reply(token, .unknownSessions(unknown))]
     }
@@ -146,24 +159,25 @@ package struct UserPartition: Sendable {
         let (users, acks) = (users, acks)
         return { user in
             let committed = acks.lastSeen(user) ?? reader.lastSeen(user)
-            return users[user]?.presence(lastSeen: committed)
+            return users[user]?.read { $0.presence(lastSeen: committed) }
                 ?? PresenceState(user: user, online: false, lastSeen: committed)
         }
     }
 
     private func presence<View: StateView>(of user: UserID, _ reader: ChatReader<View>) -> PresenceState {
         let committed = acks.lastSeen(user) ?? reader.lastSeen(user)
-        return users[user]?.presence(lastSeen: committed)
+        return users[user]?.read { $0.presence(lastSeen: committed) }
             ?? PresenceState(user: user, online: false, lastSeen: committed)
     }
 
     /// Takes an item of fan-out: live sessions at once, rows for the next batch.
     package mutating func received<View: StateView>(
-        _ item: FanoutItem, now: Moment, reader: ChatReader<View>
+        _ item: FanoutItem, now: Moment, reader: ChatReader<View>, live: inout LiveBatch
     ) -> [ChatDirective] {
         var query: MemberQuery?
         let expanded = snapshots.expand(item, now: now.tick, query: &query)
-        return (expanded.map { take($0, now, reader) } ?? []) + (query.map { [.askMembers($0)] } ?? [])
+        let directives = expanded.map { take($0, now, reader, &live) } ?? []
+        return directives + (query.map { [.askMembers($0)] } ?? [])
     }
 
     /// Takes who the members of a large group are; items have waited for it.
@@ -171,32 +185,38 @@ package struct UserPartition: Sendable {
         _ snapshot: MemberSnapshot, now: Moment, reader: ChatReader<View>
     ) -> [ChatDirective] {
         var query: MemberQuery?
-        let items = snapshots.take(snapshot, now: now.tick, query: &query)
-        return items.flatMap { take($0, now, reader) } + (query.map { [.askMembers($0)] } ?? [])
+        var live = LiveBatch()
+        var directives: [ChatDirective] = []
+        for item in snapshots.take(snapshot, now: now.tick, query: &query) {
+            directives += take(item, now, reader, &live)
+        }
+        return live.take() + directives + (query.map { [.askMembers($0)] } ?? [])
     }
 
     private mutating func take<View: StateView>(
-        _ item: FanoutItem, _ now: Moment, _ reader: ChatReader<View>
+        _ item: FanoutItem, _ now: Moment, _ reader: ChatReader<View>, _ live: inout LiveBatch
     ) -> [ChatDirective] {
         var pushes: [LivePush] = []
         for target in item.targets {
-            // Taken out, so that it is changed in place.
-            guard var machine = users.removeValue(forKey: target.user) else { continue }
-            pushes += machine.receive(
-                item, target, before: row(of: target.user, in: item.conversation, reader),
-                positions: positions(of: target.user, reader))
-            users[target.user] = machine
+            guard users[target.user] != nil else { continue }
+            let before = row(of: target.user, in: item.conversation, reader)
+            let positions = positions(of: target.user, reader)
+            pushes +=
+                users[target.user]?.change {
+                    $0.receive(item, target, before: before, positions: positions)
+                } ?? []
         }
+        live.add(pushes, of: item)
         inbox.merge(item, now: now.tick)
         privacy.met(item, reader)
         #if MUTANTS
         if Mutant.active == .rowsAckedEarly {
             let ack = FanoutAck(
                 partition: item.partition, conversation: item.conversation, rev: item.rev)
-            return pushes.merged + [.acknowledge(ack)]
+            return [.acknowledge(ack)]
         }
         #endif
-        return pushes.merged
+        return []
     }
 
     /// Somebody writes in a conversation of these users: live sessions only, and not past a block.
@@ -204,11 +224,12 @@ package struct UserPartition: Sendable {
         _ item: TypingItem, reader: ChatReader<View>
     ) -> [ChatDirective] {
         item.targets.flatMap { user -> [LivePush] in
-            guard let machine = users[user], machine.isOnline, !reader.isBlocked(item.event.user, by: user)
-            else { return [] }
-            return machine.typing(item.event)
+            guard let machine = users[user], !reader.isBlocked(item.event.user, by: user) else { return [] }
+            return machine.read { $0.typing(item.event) }
         }.merged
     }
+
+    package var hasCopies: Bool { privacy.hasCopies }
 
     /// Copies of flags to send to their conversations now; ask after every batch of outcomes.
     package mutating func takeCopies<View: StateView>(
@@ -231,20 +252,29 @@ package struct UserPartition: Sendable {
             acks.forget(evicted, of: user)
             let pending = inbox.rows(of: user)
             let positions = positions(of: user, reader)
-            let directives = users[user]?.deviceRegistered(
-                device, evicted: evicted, now: now, reader: reader, pending: pending, positions: positions)
+            let directives = users[user]?.change {
+                $0.deviceRegistered(
+                    device, evicted: evicted, now: now, reader: reader, pending: pending,
+                    positions: positions)
+            }
             return lazily(directives ?? [])
         case .inbox(let rows):
-            let pushes = rows.flatMap { users[$0.user]?.committed($0) ?? [] }
-            for row in rows { privacy.owe(row.flagsDue) }
+            let pushes = rows.flatMap { row in users[row.user]?.read { $0.committed(row) } ?? [] }
+            for row in rows {
+                privacy.owe(row.flagsDue)
+                push.note(row.pushes.map { PushKey(user: row.user, conversation: $0) }, now: now.tick)
+            }
             return pushes.merged + inbox.committed().map { .acknowledge($0) }
         case .deviceAcks:
             acks.committed()
             return []
         case .account(let outcome): return applied(outcome, now)
         case .privacy(let outcome): return changed(outcome, now)
+        case .pushed(let marks, let left):
+            push.applied(marks, left: left, now: now.tick)
+            return []
         case .message, .receipts, .group, .fanoutProgressed, .lastSeen, .messageChanged, .messagesExpired,
-            .disappearingSet, .pushed, .memberFlags, .memberErased, .cleared:
+            .disappearingSet, .memberFlags, .memberErased, .cleared:
             return []
         }
     }
@@ -254,19 +284,19 @@ package struct UserPartition: Sendable {
             outcome, pending: outcome.user.map { inbox.rows(of: $0) } ?? [], now: now)
         if outcome.isChange, let user = outcome.user {
             board.changed(user)
-            directives += (users[user]?.tell(.privacyChanged) ?? []).merged
+            directives += (users[user]?.read { $0.tell(.privacyChanged) } ?? []).merged
         }
         return directives
     }
 
     /// A command was not proposed after all.
-    package mutating func refused(_ command: Command, _ refusal: Refusal) -> [ChatDirective] {
+    package mutating func refused(_ command: Command, _ refusal: Refusal, now: Tick) -> [ChatDirective] {
         switch command {
         case .ensureUsers(let users, _):
             return users.flatMap { ensuring.removeValue(forKey: $0) ?? [] }
                 .map { .reply($0, .refused(refusal)) }
         case .registerDevice(let registration):
-            return users[registration.user]?.refused(registration.device, refusal) ?? []
+            return users[registration.user]?.change { $0.refused(registration.device, refusal) } ?? []
         case .inboxBatch:
             inbox.refused()
             return []
@@ -280,17 +310,24 @@ package struct UserPartition: Sendable {
             accounts.remove(command.token)
             return [.reply(command.token, .refused(refusal))]
         case .privacy(let command): return privacy.refused(command, refusal)
+        case .pushed(let marks):
+            push.refused(marks, now: now)
+            return []
         default: return []
         }
     }
 
-    /// Does what is due; call every 50 ms.
+    /// Does what is due; call every 50 ms or so.
+    ///
+    /// - Parameter isQuiet: whether a user's quiet hours are on; time zones are the caller's.
     package mutating func tick<View: StateView>(
-        now: Moment, reader: ChatReader<View>
+        now: Moment, reader: ChatReader<View>, isQuiet: (QuietHours, Timestamp) -> Bool
     ) -> [ChatDirective] {
-        let states = states(reader)
-        var directives = board.tick(now: now.tick, states: states, reader: reader)
-        directives += erasure.take(now: now.tick, reader: reader)
+        var directives: [ChatDirective] = []
+        if board.isDue(now.tick) {
+            directives += board.tick(now: now.tick, states: states(reader), reader: reader)
+        }
+        directives += takePushes(now, reader, isQuiet)
         if let updates = inbox.takeBatch(now: now.tick) { directives.append(.propose(.inboxBatch(updates))) }
         if now.tick >= nextQueries {
             nextQueries = now.tick + 1_000
@@ -298,19 +335,38 @@ package struct UserPartition: Sendable {
         }
         if now.tick >= nextExpiry {
             nextExpiry = now.tick + 1_000
+            directives += erasure.take(now: now.tick, reader: reader)
             for user in users.keys.sorted() { directives += expire(user, now) }
             directives += privacy.tick(now: now.tick)
         }
         if now.tick >= nextAcks {
-            nextAcks = now.tick + 500
+            nextAcks = now.tick + 250
             directives += acks.takeCommands(now: now.wall).map { .propose($0) }
         }
         return directives
     }
 
+    private mutating func takePushes<View: StateView>(
+        _ now: Moment, _ reader: ChatReader<View>, _ isQuiet: (QuietHours, Timestamp) -> Bool
+    ) -> [ChatDirective] {
+        if push.isIdle { return [] }
+        let (inbox, acks) = (inbox, acks)
+        return push.take(
+            now: now, reader: reader, pending: { inbox.rows(of: $0) },
+            positions: { Self.positions(of: $0, acks, reader) },
+            isQuiet: { user in
+                reader.settings(of: user).quietHours.map { isQuiet($0, now.wall) } ?? false
+            })
+    }
+
+    /// The result of a job that this leadership ordered.
+    package mutating func pushed(_ result: PushJobResult, now: Moment) -> [ChatDirective] {
+        push.finished(result, now: now)
+    }
+
     private mutating func expire(_ user: UserID, _ now: Moment) -> [ChatDirective] {
-        let directives = lazily(users[user]?.expire(now: now) ?? [])
-        if users[user]?.isIdle == true { users[user] = nil }
+        let directives = lazily(users[user]?.change { $0.expire(now: now) } ?? [])
+        if users[user]?.read({ $0.isIdle }) == true { users[user] = nil }
         return directives
     }
 
@@ -323,7 +379,7 @@ package struct UserPartition: Sendable {
 
     /// A node is gone, or pushes to it were lost: its sessions must register again.
     package mutating func lost(_ node: NodeID, now: Moment) {
-        for user in users.keys.sorted() { _ = lazily(users[user]?.lost(node, now: now) ?? []) }
+        for user in users.keys.sorted() { _ = lazily(users[user]?.change { $0.lost(node, now: now) } ?? []) }
         board.lost(node)
     }
 
@@ -334,7 +390,7 @@ package struct UserPartition: Sendable {
         tokens.sort()
         ensuring = [:]
         var directives: [ChatDirective] = tokens.map { .reply($0, .refused(refusal)) }
-        for user in users.keys.sorted() { directives += users[user]?.abandon(refusal) ?? [] }
+        for user in users.keys.sorted() { directives += users[user]?.change { $0.abandon(refusal) } ?? [] }
         return directives + privacy.abandon(refusal)
     }
 
@@ -362,8 +418,13 @@ package struct UserPartition: Sendable {
     private func positions<View: StateView>(
         of user: UserID, _ reader: ChatReader<View>
     ) -> UserMachine.Positions {
-        let acks = acks
-        return { device, conversation in
+        Self.positions(of: user, acks, reader)
+    }
+
+    private static func positions<View: StateView>(
+        of user: UserID, _ acks: AckMerger, _ reader: ChatReader<View>
+    ) -> UserMachine.Positions {
+        { device, conversation in
             acks.position(
                 of: device, of: user, in: conversation,
                 committed: reader.position(of: device, of: user, in: conversation))

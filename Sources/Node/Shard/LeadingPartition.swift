@@ -6,46 +6,19 @@ import RocksStorage
 import Vocabulary
 import Wire
 
-/// What the leader of a partition has beside the replicated state: its actors, and who waits for what. Lost with
-/// the leadership; clients and other leaders bring back what matters. Only its shard touches it.
+/// The led partition's machines, each in its actor, and who waits for their answers. Only its shard touches it.
 final class LeadingPartition {
     let group: GroupID
-    let partition: PartitionID
     let term: Term
-    var conversations: [ConversationID: ConversationActor] = [:]
-    var groups: [ConversationID: GroupActor] = [:]
-    var users: [UserID: UserActor] = [:]
-    var fanout: FanoutMachine
-    var inbox = InboxMerger()
-    var erasure = ErasureMachine()
-    var acks = AckMerger()
-    var snapshots = MemberSnapshots()
-    var expiry = ExpiryMachine()
-    var push: PushMachine
-    var privacy: PrivacyMachine
-    var board: PresenceBoard
-    var flags = FlagsReceiver()
-    let typing: TypingMachine
+    var machines: PartitionLeader<ActorHome>
     /// Who asked, by the token that the machines answer with.
     var origins: [UInt64: WaitingOrigin] = [:]
-    /// Conversations with receipts that are not proposed yet.
-    var withReceipts: Set<ConversationID> = []
-    /// Users that are being written down as existing.
-    var ensuring: [UserID: [UInt64]] = [:]
     private var nextToken: UInt64 = 1
 
-    init(
-        group: GroupID, partition: PartitionID, term: Term, partitionCount: Int, limits: Limits,
-        push rules: PushMachine.Rules
-    ) {
-        push = PushMachine(partition: partition, rules: rules)
+    init(_ group: GroupID, term: Term, machines: PartitionLeader<ActorHome>) {
         self.group = group
-        self.partition = partition
         self.term = term
-        fanout = FanoutMachine(partitionCount: partitionCount, directMax: limits.fanoutDirectMax)
-        privacy = PrivacyMachine(limits: limits)
-        board = PresenceBoard(limits: limits)
-        typing = TypingMachine(partitionCount: partitionCount, limits: limits)
+        self.machines = machines
     }
 
     func token(for origin: RequestOrigin) -> UInt64 {
@@ -70,27 +43,6 @@ extension ShardActor {
 
     func moment() -> Moment { Moment(tick: clock.tick(), wall: clock.timestamp()) }
 
-    func conversationActor(_ id: ConversationID, in leading: LeadingPartition) -> ConversationActor {
-        if let actor = leading.conversations[id] { return actor }
-        let actor = ConversationActor(conversation: id, loop: loop, now: clock.tick())
-        leading.conversations[id] = actor
-        return actor
-    }
-
-    func groupActor(_ id: ConversationID, in leading: LeadingPartition) -> GroupActor {
-        if let actor = leading.groups[id] { return actor }
-        let actor = GroupActor(group: id, limits: limits, loop: loop, now: clock.tick())
-        leading.groups[id] = actor
-        return actor
-    }
-
-    func userActor(_ user: UserID, in leading: LeadingPartition) -> UserActor {
-        if let actor = leading.users[user] { return actor }
-        let actor = UserActor(user: user, limits: limits, loop: loop)
-        leading.users[user] = actor
-        return actor
-    }
-
     // MARK: Becoming and ceasing to be leader
 
     /// Once the entry that opens the term is applied, everything committed before it is in the state. After a
@@ -99,16 +51,14 @@ extension ShardActor {
         guard let hosted = groups[group], hosted.isLeader, hosted.isTermOpen, hosted.leading == nil,
             let partition = group.partition, let metadata, metadata.partitionCount > 0
         else { return }
-        let term = hosted.term
-        let leading = LeadingPartition(
-            group: group, partition: partition, term: term, partitionCount: metadata.partitionCount,
-            limits: limits, push: ports.pushRules)
-        leading.fanout.resume(reader(group))
-        leading.push.resume(reader(group), now: clock.tick())
-        leading.privacy.started(reader(group))
+        let machines = PartitionLeader(
+            partition: partition, partitionCount: metadata.partitionCount, limits: limits,
+            push: ports.pushRules, home: ActorHome(loop: loop))
+        let leading = LeadingPartition(group, term: hosted.term, machines: machines)
+        leading.machines.started(reader(group), now: clock.tick())
         withFanout.insert(group)
         groups[group]?.leading = leading
-        ports.announceLeading(group, term: term)
+        ports.announceLeading(group, term: hosted.term)
     }
 
     func stopLeading(_ group: GroupID) {
@@ -137,23 +87,22 @@ extension ShardActor {
             case .push(let node, let push): outgoing.pushes.append((node, push))
             case .acknowledge(let ack): outgoing.acks.append(ack)
             case .askMembers(let query): outgoing.queries.append(query)
-            case .seen(let mark): leading.acks.see(mark)
-            case .covered(let version): leading.acks.cover(version)
             case .notify(let job): order(job, in: leading)
-            case .presenceChanged(let user): leading.board.changed(user)
             case .typing(let items): ports.send(typing: items)
             case .eraseMember(let request): ask(request, in: leading)
+            case .seen, .covered, .presenceChanged:
+                preconditionFailure("a partition merges \(directive) itself")
             }
         }
     }
 
-    func propose(_ command: Command, in leading: LeadingPartition) {
+    private func propose(_ command: Command, in leading: LeadingPartition) {
         switch raft.propose(group: leading.group, command: Command.encode([command])) {
         case .success: return
         case .failure(.overloaded):
             let refusal = Refusal(
                 .overloaded, "This partition has too much in hand.", retryAfterMilliseconds: 100)
-            refuse(command, refusal, in: leading)
+            perform(leading.machines.refused(command, refusal, now: clock.tick()), in: leading)
         case .failure: handOn(command, in: leading)
         }
     }
@@ -161,67 +110,10 @@ extension ShardActor {
     /// The leadership is going or gone: whoever waits asks the next leader.
     private func handOn(_ command: Command, in leading: LeadingPartition) {
         let refusal = Refusal(.unavailable, "The partition changes its leader.", retryAfterMilliseconds: 100)
-        for case .reply(let token, _) in withdraw(command, refusal, in: leading) {
+        for case .reply(let token, _) in leading.machines.refused(command, refusal, now: clock.tick()) {
             if let origin = leading.origins.removeValue(forKey: token)?.origin {
                 decline(origin, leading.group)
             }
-        }
-    }
-
-    private func refuse(_ command: Command, _ refusal: Refusal, in leading: LeadingPartition) {
-        perform(withdraw(command, refusal, in: leading), in: leading)
-    }
-
-    /// Tells the machine that its command was not proposed.
-    private func withdraw(
-        _ command: Command, _ refusal: Refusal, in leading: LeadingPartition
-    ) -> [ChatDirective] {
-        switch command {
-        case .sendMessage(let send):
-            return conversationActor(send.conversation, in: leading).assumeIsolated {
-                $0.refused(send, refusal)
-            }
-        case .receipts(let batch):
-            return batch.marks.flatMap { mark in
-                conversationActor(mark.conversation, in: leading).assumeIsolated { $0.refused(mark, refusal) }
-            }
-        case .changeGroup(let change):
-            return groupActor(change.group, in: leading).assumeIsolated { $0.refused(change, refusal) }
-        case .registerDevice(let device):
-            return userActor(device.user, in: leading).assumeIsolated { $0.refused(device.device, refusal) }
-        case .ensureUsers(let users, _):
-            return users.flatMap { user in
-                (leading.ensuring.removeValue(forKey: user) ?? []).map { .reply($0, .refused(refusal)) }
-            }
-        case .inboxBatch:
-            leading.inbox.refused()
-            return []
-        case .deviceAcks(let batch):
-            leading.acks.refused(batch)
-            return []
-        case .lastSeen(let marks):
-            for mark in marks { leading.acks.see(mark) }
-            return []
-        case .account(let command): return [.reply(command.token, .refused(refusal))]
-        case .eraseMember(let command): return [.reply(command.token, .refused(refusal))]
-        case .clear(let command): return [.reply(command.token, .refused(refusal))]
-        case .fanoutProgress: return []
-        case .pushed(let marks):
-            leading.push.refused(marks, now: clock.tick())
-            return []
-        case .changeMessage(let change):
-            return conversationActor(change.conversation, in: leading).assumeIsolated {
-                $0.refused(change, refusal)
-            }
-        case .setDisappearing(let request, _):
-            return conversationActor(request.conversation, in: leading).assumeIsolated {
-                $0.refused(request, refusal)
-            }
-        case .expireMessages:
-            leading.expiry.done()
-            return []
-        case .privacy(let command): return leading.privacy.refused(command, refusal)
-        case .memberFlags(let updates): return leading.flags.refused(updates, refusal)
         }
     }
 }

@@ -93,109 +93,23 @@ extension ShardActor {
     // MARK: Outcomes on the leader
 
     private func handle(_ outcomes: [CommandOutcome], in leading: LeadingPartition) {
-        for outcome in outcomes {
-            switch outcome {
-            case .message(let message): handle(message, in: leading)
-            case .receipts(let receipts): for receipt in receipts { handle(receipt, in: leading) }
-            case .group(let group): handle(group, in: leading)
-            case .usersEnsured(let users):
-                for user in users {
-                    let tokens = leading.ensuring.removeValue(forKey: user) ?? []
-                    perform(tokens.map { .reply($0, .ok) }, in: leading)
-                }
-            case .deviceRegistered(let user, let device, let evicted):
-                leading.acks.forget(evicted, of: user)
-                registered(device, of: user, evicted: evicted, in: leading)
-            case .account(let account): handle(account, in: leading)
-            case .memberErased(let erasure): handle(erasure, in: leading)
-            case .cleared(let outcome): handle(outcome, in: leading)
-            case .inbox(let rows): committed(rows, in: leading)
-            case .deviceAcks: leading.acks.committed()
-            case .lastSeen, .fanoutProgressed: break
-            case .pushed(let marks, let left): leading.push.applied(marks, left: left, now: clock.tick())
-            case .messageChanged(let change): handle(change, in: leading)
-            case .disappearingSet(let outcome): handle(outcome, in: leading)
-            case .messagesExpired(let changes):
-                leading.expiry.done()
-                for change in changes { fanOut(change, in: leading) }
-            case .privacy(let outcome): handle(outcome, in: leading)
-            case .memberFlags(let updates): perform(leading.flags.applied(updates), in: leading)
-            }
-        }
-    }
-
-    private func handle(_ outcome: MessageOutcome, in leading: LeadingPartition) {
-        leading.expiry.note(outcome.change?.message)
-        if outcome.change != nil {
-            counts.messagesCommitted += 1
-            metrics.sent.add()
-        } else if case .success(let sent) = outcome.result, sent.duplicate {
-            metrics.deduplicated.add()
-        }
-        if let actor = leading.conversations[outcome.conversation] {
-            perform(actor.assumeIsolated { $0.applied(outcome) }, in: leading)
-        }
-        if let change = outcome.change { fanOut(change, in: leading) }
-    }
-
-    private func handle(_ outcome: ReceiptOutcome, in leading: LeadingPartition) {
-        if let actor = leading.conversations[outcome.conversation] {
-            perform(actor.assumeIsolated { $0.applied(outcome) }, in: leading)
-        }
-        if let change = outcome.change { fanOut(change, in: leading) }
-    }
-
-    private func handle(_ outcome: GroupOutcome, in leading: LeadingPartition) {
-        if let actor = leading.groups[outcome.command.group] {
-            perform(actor.assumeIsolated { $0.applied(outcome) }, in: leading)
-        }
-        if let change = outcome.change { fanOut(change, in: leading) }
-    }
-
-    func fanOut(_ change: ConversationChange, in leading: LeadingPartition) {
-        var roster: GroupRoster?
-        if change.kind == .group, let metadata {
-            let reader = reader(leading.group)
-            let now = clock.tick()
-            let count = metadata.partitionCount
-            let actor = groupActor(change.conversation, in: leading)
-            roster = actor.assumeIsolated { actor in
-                actor.update(change)
-                return actor.roster(reader: reader, partitionCount: count, now: now)
-            }
-        }
-        leading.fanout.committed(change, roster: roster)
-        withFanout.insert(leading.group)
-    }
-
-    private func registered(
-        _ device: DeviceID, of user: UserID, evicted: [DeviceID], in leading: LeadingPartition
-    ) {
-        guard let actor = leading.users[user] else { return }
         let now = moment()
         let reader = reader(leading.group)
-        let pending = leading.inbox.rows(of: user)
-        let positions = positions(of: user, in: leading)
-        perform(
-            actor.assumeIsolated {
-                $0.deviceRegistered(
-                    device, evicted: evicted, now: now, reader: reader, pending: pending,
-                    positions: positions)
-            }, in: leading)
+        for outcome in outcomes {
+            count(outcome)
+            perform(leading.machines.applied(outcome, now: now, reader: reader), in: leading)
+        }
+        withFanout.insert(leading.group)
+        sendCopies(leading, now: now.tick)
     }
 
-    /// Rows are committed: their drivers and the live sessions learn it.
-    private func committed(_ rows: [InboxOutcome], in leading: LeadingPartition) {
-        outgoing.acks += leading.inbox.committed()
-        for row in rows {
-            if !row.pushes.isEmpty {
-                leading.push.note(
-                    row.pushes.map { PushKey(user: row.user, conversation: $0) }, now: clock.tick())
-            }
-            leading.privacy.owe(row.flagsDue)
-            guard let actor = leading.users[row.user] else { continue }
-            let pushes = actor.assumeIsolated { $0.committed(row) }
-            perform(pushes.merged, in: leading)
+    private func count(_ outcome: CommandOutcome) {
+        guard case .message(let message) = outcome else { return }
+        if message.change != nil {
+            counts.messagesCommitted += 1
+            metrics.sent.add()
+        } else if case .success(let sent) = message.result, sent.duplicate {
+            metrics.deduplicated.add()
         }
     }
 }

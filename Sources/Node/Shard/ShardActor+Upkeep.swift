@@ -126,14 +126,12 @@ extension ShardActor {
                 }
             }
             guard let leading = hosted.leading else { continue }
-            report.conversations += leading.conversations.count
-            report.groups += leading.groups.count
-            report.users += leading.users.count
+            report.conversations += leading.machines.conversations.conversationCount
+            report.groups += leading.machines.conversations.groupCount
+            report.users += leading.machines.users.userCount
+            report.sessions += leading.machines.users.sessionCount
+            report.pushesWaiting += leading.machines.users.pushCount
             report.proposalsWaiting += leading.origins.count
-            report.pushesWaiting += leading.push.count
-            report.sessions += leading.users.values.reduce(0) { total, actor in
-                total + actor.assumeIsolated { $0.sessionCount }
-            }
         }
         report.messagesCommitted = counts.messagesCommitted
         report.elections = counts.elections

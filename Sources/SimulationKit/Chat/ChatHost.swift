@@ -21,45 +21,20 @@ struct LedPartition {
     }
 
     let term: Term
-    var conversations: ConversationPartition
-    var users: UserPartition
+    var machines: PartitionLeader<MachinesInPlace>
     var origins: [UInt64: Origin] = [:]
     private var lastToken: UInt64 = 0
 
-    init(term: Term, partitionCount: Int, limits: Limits) {
+    init(term: Term, partition: PartitionID, partitionCount: Int, limits: Limits) {
         self.term = term
-        conversations = ConversationPartition(partitionCount: partitionCount, limits: limits)
-        users = UserPartition(limits: limits)
+        machines = PartitionLeader(
+            partition: partition, partitionCount: partitionCount, limits: limits, push: .off,
+            home: MachinesInPlace())
     }
 
     mutating func token(for origin: Origin) -> UInt64 {
         lastToken += 1
         origins[lastToken] = origin
         return lastToken
-    }
-}
-
-extension Operation {
-    /// True for what a conversation's partition carries out.
-    var isOfConversation: Bool {
-        switch self {
-        case .send, .receipt, .history, .catchUp, .group, .changeMessage, .setDisappearing, .messageInfo,
-            .groupQuery, .memberFlags, .typing, .eraseMember, .clear:
-            true
-        default: false
-        }
-    }
-
-    /// True for what must see everything committed before it.
-    var isRead: Bool {
-        switch self {
-        case .history, .catchUp, .messageInfo, .groupQuery: true
-        case .account(let request): !request.isChange
-        case .privacy(let request): !request.isChange
-        case .presenceOf: true
-        case .conversations, .openSession, .usersExist, .presence, .devices, .mayAdd: true
-        case .receipt(let request): if case .message = request.target { true } else { false }
-        default: false
-        }
     }
 }

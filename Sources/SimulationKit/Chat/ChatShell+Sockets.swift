@@ -170,7 +170,7 @@ extension ChatShell {
             }
         case .nobody: break
         case .flags(let updates, let group):
-            if result == .ok { perform(led[group]?.users.delivered(updates) ?? [], group) }
+            if result == .ok { perform(led[group]?.machines.users.delivered(updates) ?? [], group) }
         case .call(let connection, let ticket): toDevices.append((connection, .answer(ticket, result)))
         }
     }

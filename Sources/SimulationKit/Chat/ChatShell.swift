@@ -59,9 +59,10 @@ final class ChatShell {
 
     /// The entry that opens this leader's term is applied: everything of earlier terms is in the state.
     func startLeading(_ group: GroupID, term: Term) {
-        led[group] = LedPartition(term: term, partitionCount: partitionCount, limits: limits)
-        led[group]?.conversations.started(host.reader(of: group))
-        led[group]?.users.started(host.reader(of: group))
+        guard let partition = group.partition else { return }
+        led[group] = LedPartition(
+            term: term, partition: partition, partitionCount: partitionCount, limits: limits)
+        led[group]?.machines.started(host.reader(of: group), now: now.tick)
         withFanout.insert(group)
     }
 
@@ -82,7 +83,7 @@ final class ChatShell {
         route { $0.leaderChanged(of: group, now: now.tick, view: self, out: &$1) }
         if let partition = group.partition {
             for other in led.keys.sorted() {
-                led[other]?.conversations.leaderChanged(of: partition)
+                led[other]?.machines.conversations.leaderChanged(of: partition)
                 withFanout.insert(other)
             }
         }
@@ -97,7 +98,9 @@ final class ChatShell {
         guard gate.admits(place, from: source(of: origin, group)), led[group] != nil else {
             return decline(origin, group)
         }
-        guard operation.isRead else { return carryOut(operation, group: group, origin: origin) }
+        guard operation.mustConfirm(host.reader(of: group)) else {
+            return carryOut(operation, group: group, origin: origin)
+        }
         guard let token = host.confirmRead(group) else { return decline(origin, group) }
         reads[token] = (group, origin, operation)
     }
@@ -112,11 +115,7 @@ final class ChatShell {
     private func carryOut(_ operation: Operation, group: GroupID, origin: LedPartition.Origin) {
         guard let token = led[group]?.token(for: origin) else { return }
         let reader = host.reader(of: group)
-        let directives =
-            operation.isOfConversation
-            ? led[group]?.conversations.handle(token, operation, now: now, reader: reader)
-            : led[group]?.users.handle(token, operation, now: now, reader: reader)
-        perform(directives ?? [], group)
+        perform(led[group]?.machines.handle(token, operation, now: now, reader: reader) ?? [], group)
     }
 
     private func source(of origin: LedPartition.Origin, _ group: GroupID) -> StreamGate.Source {
@@ -174,9 +173,7 @@ final class ChatShell {
         guard case .failure(let refusal) = host.propose(command, group: group) else { return }
         let isOverloaded = if case .overloaded = refusal { true } else { false }
         let word = Refusal(isOverloaded ? .overloaded : .unavailable, "not proposed")
-        let directives =
-            (led[group]?.conversations.refused(command, word) ?? [])
-            + (led[group]?.users.refused(command, word) ?? [])
+        let directives = led[group]?.machines.refused(command, word, now: now.tick) ?? []
         if isOverloaded { return perform(directives, group) }
         // The leadership is going or gone: whoever waits asks the next leader.
         for case .reply(let token, _) in directives {
@@ -191,8 +188,7 @@ final class ChatShell {
         guard led[group] != nil else { return }
         let reader = host.reader(of: group)
         for outcome in outcomes {
-            perform(led[group]?.conversations.applied(outcome, now: now, reader: reader) ?? [], group)
-            perform(led[group]?.users.applied(outcome, now: now, reader: reader) ?? [], group)
+            perform(led[group]?.machines.applied(outcome, now: now, reader: reader) ?? [], group)
         }
         withFanout.insert(group)
         sendCopies(of: group)
@@ -200,7 +196,8 @@ final class ChatShell {
 
     /// Members' flags for their conversations, wherever those are.
     private func sendCopies(of group: GroupID) {
-        let copies = led[group]?.users.takeCopies(now: now.tick, reader: host.reader(of: group)) ?? []
+        let copies =
+            led[group]?.machines.users.takeCopies(now: now.tick, reader: host.reader(of: group)) ?? []
         for copy in copies { perform(.memberFlags([copy]), .flags([copy], group)) }
     }
 
@@ -217,17 +214,17 @@ final class ChatShell {
             take(operation, group: GroupID(partition), origin: origin, place: place)
         case .response(let id, let answer):
             route { $0.answered(id, answer, by: peer, now: now.tick, out: &$1) }
-        case .fanout(let items): for item in items { receive(item) }
+        case .fanout(let items): receive(items)
         case .fanoutAcks(let acks):
             for ack in acks {
                 let group = GroupID(PartitionID.of(ack.conversation, count: partitionCount))
-                led[group]?.conversations.acknowledged(ack)
+                led[group]?.machines.conversations.acknowledged(ack)
             }
         case .memberQueries(let queries): for query in queries { answer(query, to: peer) }
         case .memberSnapshots(let snapshots):
             for snapshot in snapshots {
                 let group = GroupID(snapshot.partition)
-                let directives = led[group]?.users.received(
+                let directives = led[group]?.machines.users.received(
                     snapshot, now: now, reader: host.reader(of: group))
                 perform(directives ?? [], group)
             }
@@ -235,7 +232,8 @@ final class ChatShell {
         case .typing(let items):
             for item in items {
                 let group = GroupID(item.partition)
-                perform(led[group]?.users.received(item, reader: host.reader(of: group)) ?? [], group)
+                perform(
+                    led[group]?.machines.users.received(item, reader: host.reader(of: group)) ?? [], group)
             }
         default: break
         }
@@ -243,22 +241,27 @@ final class ChatShell {
 
     private func answer(_ query: MemberQuery, to peer: NodeID) {
         let group = GroupID(PartitionID.of(query.conversation, count: partitionCount))
-        let snapshot = led[group]?.conversations.members(query, now: now, reader: host.reader(of: group))
+        let snapshot = led[group]?.machines.conversations.members(
+            query, now: now, reader: host.reader(of: group))
         if let snapshot { post(.memberSnapshots([snapshot]), to: peer) }
     }
 
-    private func receive(_ item: FanoutItem) {
-        let group = GroupID(item.partition)
-        guard led[group] != nil else { return }
-        let reader = host.reader(of: group)
-        perform(led[group]?.users.received(item, now: now, reader: reader) ?? [], group)
+    private func receive(_ items: [FanoutItem]) {
+        var live = LiveBatch()
+        for item in items {
+            let group = GroupID(item.partition)
+            let reader = host.reader(of: group)
+            let directives = led[group]?.machines.users.received(item, now: now, reader: reader, live: &live)
+            perform(directives ?? [], group)
+        }
+        for case .push(let peer, let push) in live.take() { post(.push([push]), to: peer) }
     }
 
     /// Sends what the last steps made; call after each, until it returns false.
     func settle() -> Bool {
         var items: [FanoutItem] = []
         for group in withFanout.sorted() {
-            items += led[group]?.conversations.takeFanout(now: now.tick) ?? []
+            items += led[group]?.machines.conversations.takeFanout(now: now.tick) ?? []
         }
         withFanout.removeAll(keepingCapacity: true)
         send(items)
@@ -283,14 +286,14 @@ final class ChatShell {
     /// The link to a peer is new: what it must know, and who may have missed something.
     func linkOpened(to peer: NodeID) {
         reachable.insert(peer)
-        for group in led.keys.sorted() { led[group]?.users.lost(peer, now: now) }
+        for group in led.keys.sorted() { led[group]?.machines.users.lost(peer, now: now) }
         route { $0.linkOpened(now: now.tick, view: self, out: &$1) }
         refreshAll()
     }
 
     func linkClosed(to peer: NodeID) {
         reachable.remove(peer)
-        for group in led.keys.sorted() { led[group]?.users.lost(peer, now: now) }
+        for group in led.keys.sorted() { led[group]?.machines.users.lost(peer, now: now) }
         route { $0.linkClosed(peer, now: now.tick, view: self, out: &$1) }
     }
 
@@ -299,10 +302,11 @@ final class ChatShell {
         if now.tick.raw / 60 != (now.tick.raw - min(now.tick.raw, milliseconds)) / 60 {
             for group in led.keys.sorted() {
                 let reader = host.reader(of: group)
-                guard let due = led[group]?.conversations.tick(now: now, reader: reader) else { continue }
+                // Quiet hours need time zones; nobody has some here.
+                let due = led[group]?.machines.tick(now: now, reader: reader) { _, _ in false }
+                guard let due else { continue }
                 perform(due.directives, group)
                 send(due.resends)
-                perform(led[group]?.users.tick(now: now, reader: reader) ?? [], group)
                 sendCopies(of: group)
             }
         }

@@ -209,7 +209,7 @@ extension Simulation {
         }
         for node in nodes where node.isUp {
             for (group, partition) in node.chat.shell?.led.sorted(by: { $0.key < $1.key }) ?? []
-            where partition.conversations.outstandingCount > 0 {
+            where partition.machines.conversations.outstandingCount > 0 {
                 return "node \(node.number) still drives fan-out of \(group)"
             }
         }
