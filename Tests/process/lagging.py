@@ -119,8 +119,8 @@ async def past_truncation(cluster, people):
     await cluster.start(3)
     await asyncio.gather(caught_up(cluster), asyncio.sleep(3))
     by_snapshot = p99(senders, since, time.monotonic())
-    for sender in senders:
-        sender.stop()
+    for each in senders:
+        each.stop()
     await asyncio.gather(*tasks)
     found = await cluster.history(3, conversation, sender)
     check(len(found) >= 200, "node 3 got the state by snapshot and serves it")
