@@ -1,15 +1,20 @@
 /// A course of events that has a name: told by a script, or struck into a cluster at the moment.
 package enum NamedScenario: Hashable, Sendable {
     case raft(RaftScenario)
+    case burial(BurialScenario)
+    case session(SessionScenario)
     case chat(ChatScenario)
 
     package static var all: [Self] {
-        RaftScenario.allCases.map(Self.raft) + ChatScenario.allCases.map(Self.chat)
+        RaftScenario.allCases.map(Self.raft) + BurialScenario.allCases.map(Self.burial)
+            + SessionScenario.allCases.map(Self.session) + ChatScenario.allCases.map(Self.chat)
     }
 
     package var name: String {
         switch self {
         case .raft(let scenario): scenario.rawValue
+        case .burial(let scenario): scenario.rawValue
+        case .session(let scenario): scenario.rawValue
         case .chat(let scenario): scenario.rawValue
         }
     }
@@ -19,10 +24,15 @@ package enum NamedScenario: Hashable, Sendable {
         self = found
     }
 
-    func run(seed: UInt64) -> SimulationResult {
+    /// Runs it; `happened` is false when the story could not be told.
+    package func run(seed: UInt64) -> (result: SimulationResult, happened: Bool) {
         switch self {
-        case .raft(let scenario): scenario.run(seed: seed).result
-        case .chat(let scenario): scenario.run(seed: seed).result
+        case .raft(let scenario): return scenario.run(seed: seed)
+        case .burial(let scenario): return scenario.run(seed: seed)
+        case .session(let scenario): return scenario.run(seed: seed)
+        case .chat(let scenario):
+            let (result, happened) = scenario.run(seed: seed)
+            return (result, happened > 0)
         }
     }
 }

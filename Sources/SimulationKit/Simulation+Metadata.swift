@@ -92,6 +92,7 @@ extension Simulation {
         for old in gone {
             node.store.removeGeneration(group: old.group, generation: old.generation)
             guard old.isReplicaGone else { continue }
+            scenario?.buried(self, node)
             node.removing.insert(old.group)
             schedule(
                 .removed(node: node.number, boot: node.boots, group: old.group),

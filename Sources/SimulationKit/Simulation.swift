@@ -231,6 +231,8 @@ struct Scenario {
     var chatApplied: (Simulation, SimulatedNode, GroupID, [CommandOutcome]) -> Void = { _, _, _, _ in }
     /// Whether a frame of the chat side leaves for a node.
     var chatSends: (Simulation, SimulatedNode, PeerFrame, NodeID) -> Bool = { _, _, _, _ in true }
+    /// A replica's burial is on the disk of the node's log.
+    var buried: (Simulation, SimulatedNode) -> Void = { _, _ in }
     /// A device was told a cursor.
     var cursorTold: (Simulation, Int) -> Void = { _, _ in }
 }

@@ -71,7 +71,7 @@ package struct SimulationCommand: Sendable {
     }
 
     private func play(_ seed: UInt64, withHistory: Bool = false) -> SimulationResult {
-        if let scenario { return scenario.run(seed: seed) }
+        if let scenario { return scenario.run(seed: seed).result }
         return SimulationRun.run(seed: seed, milliseconds: milliseconds, withHistory: withHistory)
     }
 

@@ -9,7 +9,7 @@ package enum ChatScenario: String, CaseIterable, Sendable {
     case f1LeaderDiesBeforeFanout, f2UserPartitionWithoutQuorum, f3RowsReordered
     case f4RemoveAddRemoveOverLeaders, f5DriverOfAnOldTerm, f6PartitionMovesMidFanout, f7GatewayDies
     case f8UserInNoSnapshot, f9InboxLags, f10PushBeforeTheRow, f12RemovedWhileOffline
-    case f13HungUpInTheMiddleOfACatchUp
+    case f13HungUpInTheMiddleOfACatchUp, f14OldMembershipComesLate
 
     /// Runs the case; `happened` counts how often it came to pass.
     package func run(seed: UInt64) -> (result: SimulationResult, happened: Int) {
@@ -39,6 +39,11 @@ package enum ChatScenario: String, CaseIterable, Sendable {
             plan.isStreamed = false
             plan.duplicatePercent = 25
             plan.slowPercent = 50
+        case .f14OldMembershipComesLate:
+            plan.isStreamed = false
+            plan.duplicatePercent = 50
+            plan.slowPercent = 60
+            plan.chat.groupChanges = 60
         case .f4RemoveAddRemoveOverLeaders, .f12RemovedWhileOffline: plan.chat.groupChanges = 30
         case .f8UserInNoSnapshot:
             plan.chat.directMax = 1
@@ -147,6 +152,8 @@ final class ChatStrike {
                 simulation.hangUp(device.number)
                 simulation.chat.devices[device.number].reconnectAt = simulation.now + 3_000_000
             }
+        case .f14OldMembershipComesLate:
+            if groupChange(outcomes) != nil, simulation.areFaultsOn { happened += 1 }
         case .f3RowsReordered:
             if hasMessage(outcomes), simulation.areFaultsOn { happened += 1 }
         case .f8UserInNoSnapshot, .f10PushBeforeTheRow, .f13HungUpInTheMiddleOfACatchUp: break
