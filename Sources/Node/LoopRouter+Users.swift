@@ -4,6 +4,9 @@ import Wire
 
 /// Questions that concern users of several partitions, and the recipient check before a direct message.
 extension LoopRouter {
+    /// How long the check of a recipient who was seen before may hold a send up.
+    private static let recipientCheckMax = TimeAmount.milliseconds(500)
+
     /// Sends to `recipient` once it is known to exist and its devices are compared with those that the sender names;
     /// sends to the same recipient that come meanwhile queue behind it, so that order is kept.
     func perform(
@@ -15,32 +18,72 @@ extension LoopRouter {
         }
         let send = RecipientWait(request: request, group: group, completion: completion)
         if waitingForRecipient[recipient] != nil {
-            waitingForRecipient[recipient]?.append(send)
+            waitingForRecipient[recipient]?.sends.append(send)
             return
         }
-        waitingForRecipient[recipient] = [send]
+        waitingForRecipient[recipient] = RecipientQueue(sends: [send])
         checkNext(recipient, known, partitionCount)
     }
 
     /// Sends what needs no question any more; asks for the first that does.
     private func checkNext(_ recipient: UserID, _ known: KnownUsers, _ partitionCount: Int) {
-        while let first = waitingForRecipient[recipient]?.first {
+        while let first = waitingForRecipient[recipient]?.sends.first {
             if let devices = first.request.claimedDevices {
+                let question = newQuestion(of: recipient)
                 let ask = AccountRequest(user: recipient, ask: .compareDevices(devices))
                 return perform(.account(ask), group: .of(recipient, partitionCount)) { [weak self] result in
-                    self?.assumeIsolated { $0.compared(recipient, result, known, partitionCount) }
+                    self?.assumeIsolated {
+                        guard $0.isOpen(question, of: recipient) else { return }
+                        $0.compared(recipient, result, known, partitionCount)
+                    }
                 }
             }
             guard known.contains(recipient) else {
+                let question = newQuestion(of: recipient)
+                goAheadLater(recipient, question, known, partitionCount)
                 return usersExist([recipient], known: known, partitionCount: partitionCount) {
                     [weak self] result in
-                    self?.assumeIsolated { $0.recipientChecked(recipient, result, known, partitionCount) }
+                    self?.assumeIsolated {
+                        guard $0.isOpen(question, of: recipient) else { return }
+                        $0.recipientChecked(recipient, result, known, partitionCount)
+                    }
                 }
             }
-            waitingForRecipient[recipient]?.removeFirst()
-            perform(.send(first.request), group: first.group, completion: first.completion)
+            sendFirst(to: recipient)
         }
         waitingForRecipient[recipient] = nil
+    }
+
+    /// The answer to an earlier question is none to this one.
+    private func newQuestion(of recipient: UserID) -> UInt64 {
+        recipientQuestions += 1
+        waitingForRecipient[recipient]?.question = recipientQuestions
+        return recipientQuestions
+    }
+
+    private func isOpen(_ question: UInt64, of recipient: UserID) -> Bool {
+        waitingForRecipient[recipient]?.question == question
+    }
+
+    private func sendFirst(to recipient: UserID) {
+        guard let first = waitingForRecipient[recipient]?.sends.first else { return }
+        waitingForRecipient[recipient]?.sends.removeFirst()
+        perform(.send(first.request), group: first.group, completion: first.completion)
+    }
+
+    /// A conversation must not stand still because another partition, its recipient's, has no leader right now: who
+    /// was seen to exist is taken to exist still when the answer does not come.
+    private func goAheadLater(
+        _ recipient: UserID, _ question: UInt64, _ known: KnownUsers, _ partitionCount: Int
+    ) {
+        guard known.remembers(recipient) else { return }
+        _ = loop.scheduleTask(in: Self.recipientCheckMax) { [weak self] in
+            self?.assumeIsolated { router in
+                guard router.isOpen(question, of: recipient) else { return }
+                known.insert(recipient)
+                router.checkNext(recipient, known, partitionCount)
+            }
+        }
     }
 
     private func recipientChecked(
@@ -50,12 +93,10 @@ extension LoopRouter {
         switch result {
         case .success(let existing) where existing.contains(recipient):
             // Not by `known`, which may have forgotten it again.
-            if let first = waitingForRecipient[recipient]?.first {
-                waitingForRecipient[recipient]?.removeFirst()
-                perform(.send(first.request), group: first.group, completion: first.completion)
-            }
+            sendFirst(to: recipient)
             checkNext(recipient, known, partitionCount)
         case .success:
+            known.forget(recipient)
             refuseWaiting(
                 for: recipient, Refusal(.recipientUnknown, "There is no user \(recipient)."))
         case .failure(let refusal): refuseWaiting(for: recipient, refusal)
@@ -69,11 +110,10 @@ extension LoopRouter {
         switch result {
         case .account(.deviceDifference(let missing, let extra)):
             known.insert(recipient)
-            guard var first = waitingForRecipient[recipient]?.first else { return }
-            waitingForRecipient[recipient]?.removeFirst()
             let isCurrent = missing.isEmpty && extra.isEmpty
-            first.request.recipientDevices = isCurrent ? nil : .stale(missing: missing, extra: extra)
-            perform(.send(first.request), group: first.group, completion: first.completion)
+            waitingForRecipient[recipient]?.sends[0].request.recipientDevices =
+                isCurrent ? nil : .stale(missing: missing, extra: extra)
+            sendFirst(to: recipient)
             checkNext(recipient, known, partitionCount)
         case .refused(let refusal): refuseWaiting(for: recipient, refusal)
         default: refuseWaiting(for: recipient, Refusal(.unavailable, "Unexpected answer."))
@@ -81,7 +121,7 @@ extension LoopRouter {
     }
 
     private func refuseWaiting(for recipient: UserID, _ refusal: Refusal) {
-        for send in waitingForRecipient.removeValue(forKey: recipient) ?? [] {
+        for send in waitingForRecipient.removeValue(forKey: recipient)?.sends ?? [] {
             send.completion(.refused(refusal))
         }
     }
@@ -113,6 +153,12 @@ extension LoopRouter {
             }
         }
     }
+}
+
+/// Sends to one recipient that wait, and the question whose answer they wait for.
+struct RecipientQueue {
+    var sends: [RecipientWait]
+    var question: UInt64 = 0
 }
 
 /// A send that waits for the check of its recipient.

@@ -30,7 +30,9 @@ actor LoopRouter {
     /// What this node's own replica was asked.
     private var askedHere: [UInt64: Asked] = [:]
     /// Sends whose recipient is being asked for.
-    var waitingForRecipient: [UserID: [RecipientWait]] = [:]
+    var waitingForRecipient: [UserID: RecipientQueue] = [:]
+    /// Questions about recipients so far.
+    var recipientQuestions: UInt64 = 0
 
     private struct Asked {
         let query: HistoryQuery

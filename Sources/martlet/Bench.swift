@@ -8,5 +8,5 @@ struct Bench: AsyncParsableCommand {
             Every run prints a table and, as the last line, one JSON object. It fails when anything was refused, \
             lost, duplicated or out of order.
             """,
-        subcommands: [BenchDirect.self, BenchGroup.self, BenchIdle.self])
+        subcommands: [BenchDirect.self, BenchGroup.self, BenchIdle.self, BenchReconnect.self])
 }

@@ -6,7 +6,11 @@ import NIOCore
 struct BenchDirect: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "direct",
-        abstract: "Direct messages: throughput and latency, acknowledged by the recipients.")
+        abstract: "Direct messages: throughput and latency, acknowledged by the recipients.",
+        discussion: """
+            SIGINT ends the measured time early; the report follows. With --roam nodes may be stopped, killed and \
+            restarted meanwhile: nothing that was sent may be lost, doubled or out of order all the same.
+            """)
 
     @OptionGroup var options: BenchOptions
 
@@ -19,6 +23,15 @@ struct BenchDirect: AsyncParsableCommand {
     @Option(help: "At saturation, unanswered sends per sender")
     var window: Int = 8
 
+    @Flag(help: "When a node goes, connect to another and send again what has no answer")
+    var roam = false
+
+    @Option(help: "Client ports of all nodes to roam to, host:port,... (default: the endpoints)")
+    var roamTo: String?
+
+    @Option(help: "File for the latencies of each second: one JSON object a line")
+    var timeline: String?
+
     func validate() throws {
         guard pairs > 0, rate >= 0, (1...64).contains(window) else {
             throw ValidationError("pairs and window (1...64) must be positive")
@@ -28,12 +41,14 @@ struct BenchDirect: AsyncParsableCommand {
     func run() async throws {
         raiseFileLimit()
         let endpoints = try options.resolvedEndpoints()
-        let nodes = options.nodeProcesses(endpoints)
+        // Of processes that come and go no sum can be made.
+        let nodes = roam ? [] : options.nodeProcesses(endpoints)
         let plan = try makePlan(endpoints, nodes)
         benchProgress("direct: \(pairs) pairs over \(endpoints.map(\.description).joined(separator: ", "))")
         let outcome = try await runBench { eventLoop, done in
             BenchDirectRun(plan, on: eventLoop, done: done).run()
         }
+        if let timeline { try outcome.timeline.write(to: timeline) }
         let report = makeReport(outcome, endpoints: endpoints, nodes: nodes)
         report.print(jsonOnly: options.json)
         if !report.failures.isEmpty { throw ExitCode.failure }
@@ -60,15 +75,17 @@ struct BenchDirect: AsyncParsableCommand {
         }
         return BenchDirectRun.Plan(
             pairs: pairs, rate: rate, window: window, seconds: options.seconds, warmup: options.warmup,
-            targets: targets, templates: templates, nodes: nodes)
+            targets: targets, templates: templates, nodes: nodes,
+            refuges: roam ? try LocalCluster.endpoints(roamTo, else: endpoints) : [],
+            keepsTimeline: timeline != nil)
     }
 
     private func makeReport(
         _ outcome: BenchDirectRun.Outcome, endpoints: [Endpoint], nodes: [BenchProcess]
     ) -> BenchReport {
         var report = BenchReport("direct")
-        let perSecond = Double(outcome.deliveredInWindow) / options.seconds
-        let sentPerSecond = Double(outcome.sentInWindow) / options.seconds
+        let perSecond = Double(outcome.deliveredInWindow) / outcome.seconds
+        let sentPerSecond = Double(outcome.sentInWindow) / outcome.seconds
         report.add("pairs", .count(UInt64(pairs)))
         report.add("nodes", .count(UInt64(endpoints.count)))
         report.add("size", .count(UInt64(options.size)))
@@ -80,7 +97,7 @@ struct BenchDirect: AsyncParsableCommand {
                     ? "\(BenchValue.decimal(rate))/s, timed from the intended send time"
                     : "saturation, \(window) unanswered sends per sender"
             ))
-        report.add("seconds", .figure(options.seconds))
+        report.add("seconds", .figure(outcome.seconds))
         report.add("messages", .count(outcome.total), row: ("messages in all", String(outcome.total)))
         report.add(
             "sent_per_second", .figure(sentPerSecond), row: ("sent", "\(BenchValue.decimal(sentPerSecond))/s")
@@ -91,7 +108,13 @@ struct BenchDirect: AsyncParsableCommand {
         report.add("send_to_sent_ms", outcome.sent, label: "send to sent")
         report.add("send_to_deliver_ms", outcome.delivered, label: "send to deliver")
         report.add("receipts", .count(outcome.receipts), row: ("receipts pushed", String(outcome.receipts)))
-        report.add("retries", .count(outcome.retries), row: ("retries", String(outcome.retries)))
+        report.add("retries", outcome.retries, label: "refused, and sent again")
+        if roam {
+            report.add("reconnects", outcome.reconnects, label: "reconnected")
+            report.add(
+                "repeated", .count(outcome.repeated),
+                row: ("delivered again after a cursor", String(outcome.repeated)))
+        }
         report.mustBeZero("errors", outcome.errors.values.reduce(0, +), "errors")
         for code in outcome.errors.keys.sorted() {
             report.note("  \(code)", String(outcome.errors[code] ?? 0))
@@ -116,7 +139,7 @@ extension BenchReport {
         let nodeCPU = spent.nodeSeconds.reduce(0, +)
         let details = zip(nodes, zip(spent.nodeSeconds, zip(spent.nodeWritten, spent.nodeResident)))
         if nodes.isEmpty {
-            note("nodes", "not on this host: no CPU figures (give --pids)")
+            note("nodes", "not on this host, or not for long: no CPU figures")
         } else {
             add(
                 "cpu_us_per_message", .figure(nodeCPU * perMessage),

@@ -16,6 +16,9 @@ final class BenchDirectRun: BenchRun {
         var targets: [RawConnection.Target]
         var templates: [BenchSendTemplate]
         var nodes: [BenchProcess]
+        /// Where connections go whose node has gone; with none, that is an error.
+        var refuges: [Endpoint] = []
+        var keepsTimeline = false
     }
 
     struct Outcome: Sendable {
@@ -24,7 +27,14 @@ final class BenchDirectRun: BenchRun {
         var sentInWindow: UInt64 = 0
         var deliveredInWindow: UInt64 = 0
         var receipts: UInt64 = 0
-        var retries: UInt64 = 0
+        /// Refusals that were answered with the same message again, by code.
+        var retries: [String: UInt64] = [:]
+        var reconnects: [String: UInt64] = [:]
+        /// Messages that a recipient got again after its cursor, on a new connection.
+        var repeated: UInt64 = 0
+        var timeline = BenchTimeline()
+        /// Seconds that were measured.
+        var seconds = 0.0
         var duplicates: UInt64 = 0
         var gaps: UInt64 = 0
         var reordered: UInt64 = 0
@@ -53,6 +63,8 @@ final class BenchDirectRun: BenchRun {
         var unanswered = 0
         var lastSeq: UInt64 = 0
         var acknowledgedSeq: UInt64 = 0
+        /// The last on the recipient's connection; `nil` on one that was just opened again.
+        var streamSeq: UInt64? = 0
         var conversationID: String?
         var slots: [Slot]
     }
@@ -79,6 +91,7 @@ final class BenchDirectRun: BenchRun {
         let empty = Pair(slots: Array(repeating: Slot(), count: Self.ringSize))
         pairs = Array(repeating: empty, count: plan.pairs)
         super.init(on: eventLoop)
+        refuges = plan.refuges
         wantsConversation = { [unowned self] tag in tag & 1 == 1 && pairs[tag >> 1].conversationID == nil }
     }
 
@@ -93,6 +106,11 @@ final class BenchDirectRun: BenchRun {
         measureFrom = start + UInt64(plan.warmup * 1e9)
         measureTo = measureFrom + UInt64(plan.seconds * 1e9)
         isIssuing = true
+        outcome.timeline.begin(at: start)
+        onInterrupt { [self] in
+            measureTo = min(measureTo, Self.now)
+            endIssuing()
+        }
         startPings()
         startAcknowledging()
         every(.seconds(1)) { [self] in showProgress() }
@@ -169,7 +187,7 @@ final class BenchDirectRun: BenchRun {
     private func receivedSent(_ frame: BenchFrame, _ index: Int) {
         let position = Int(frame.number) % Self.ringSize
         guard pairs[index].slots[position].number == frame.number, pairs[index].slots[position].sentSeq == 0
-        else { return outcome.duplicates += 1 }
+        else { return answeredTwice(frame, pairs[index].slots[position]) }
         let now = Self.now
         let slot = pairs[index].slots[position]
         pairs[index].slots[position].sentSeq = frame.seq
@@ -177,14 +195,25 @@ final class BenchDirectRun: BenchRun {
         sentTotal += 1
         if isMeasured(now) { outcome.sentInWindow += 1 }
         if isMeasured(slot.intended) { outcome.sent.record(now - slot.intended) }
+        if plan.keepsTimeline { outcome.timeline.sent(slot.intended, now - slot.intended) }
         if slot.deliveredSeq > 0, slot.deliveredSeq != frame.seq { outcome.reordered += 1 }
         advance(index)
         issue(index)
     }
 
+    /// Both a retry and the repetition on a new connection may be answered, with the same place.
+    private func answeredTwice(_ frame: BenchFrame, _ slot: Slot) {
+        let isSame = slot.number == frame.number && slot.sentSeq == frame.seq || slot.number > frame.number
+        if plan.refuges.isEmpty || !isSame { outcome.duplicates += 1 }
+    }
+
     private func receivedMessage(_ frame: BenchFrame, _ index: Int) {
         if pairs[index].conversationID == nil { pairs[index].conversationID = frame.conversationID }
         let expected = pairs[index].lastSeq + 1
+        // A new connection begins where its cursor stood and has no hole from there on.
+        let isNext = pairs[index].streamSeq.map { frame.seq == $0 + 1 } ?? (frame.seq <= expected)
+        pairs[index].streamSeq = frame.seq
+        if frame.seq < expected, isNext { return outcome.repeated += 1 }
         guard frame.seq >= expected else { return outcome.duplicates += 1 }
         if frame.seq > expected { outcome.gaps += frame.seq - expected }
         pairs[index].lastSeq = frame.seq
@@ -198,6 +227,7 @@ final class BenchDirectRun: BenchRun {
         deliveredTotal += 1
         if isMeasured(now) { outcome.deliveredInWindow += 1 }
         if isMeasured(slot.intended) { outcome.delivered.record(now - slot.intended) }
+        if plan.keepsTimeline { outcome.timeline.delivered(slot.intended, now - slot.intended) }
         if slot.sentSeq > 0, slot.sentSeq != frame.seq { outcome.reordered += 1 }
         advance(index)
         if plan.rate == 0 { issue(index) }
@@ -220,7 +250,7 @@ final class BenchDirectRun: BenchRun {
             errors[code, default: 0] += 1
             return
         }
-        outcome.retries += 1
+        outcome.retries[code, default: 0] += 1
         let wait = frame.retryAfterMilliseconds ?? 50
         after(.milliseconds(wait)) { [self] in
             let slot = pairs[index].slots[Int(frame.number) % Self.ringSize]
@@ -229,6 +259,23 @@ final class BenchDirectRun: BenchRun {
             connection.send(plan.templates[index].frame(number: frame.number))
             connection.flush()
         }
+    }
+
+    override func reopening(tag: Int) {
+        if tag & 1 == 1 { pairs[tag >> 1].streamSeq = nil }
+    }
+
+    /// What has no answer is sent again under its name, in its order.
+    override func reopened(tag: Int) {
+        guard tag & 1 == 0, let connection = connections[tag] else { return }
+        let index = tag >> 1
+        let pair = pairs[index]
+        for number in pair.finished..<pair.issued {
+            let slot = pair.slots[Int(number + 1) % Self.ringSize]
+            if slot.sentSeq == 0 { connection.send(plan.templates[index].frame(number: number + 1)) }
+        }
+        connection.flush()
+        issue(index)
     }
 
     /// Each recipient says at most every 100 ms how far it has come; a tenth of them every 10 ms.
@@ -253,6 +300,8 @@ final class BenchDirectRun: BenchRun {
     // MARK: The end
 
     private func endIssuing() {
+        guard isIssuing else { return }
+        outcome.seconds = Double(max(measureTo, measureFrom + 1) - measureFrom) / 1e9
         outcome.spent = usage?.spent()
         isIssuing = false
         waitForRest(until: Self.now + 15_000_000_000)
@@ -281,6 +330,7 @@ final class BenchDirectRun: BenchRun {
             }
         }
         outcome.errors = errors
+        outcome.reconnects = reconnects
         closeAll()
         let result = outcome
         // Gives the sockets a moment to say goodbye.

@@ -3,7 +3,7 @@ import NIOCore
 
 /// What a benchmark reads out of one server frame, without making a single string on the hot path.
 struct BenchFrame {
-    enum Kind { case sent, message, status, group, error, syncDone, cursor, other }
+    enum Kind { case sent, message, status, group, error, syncDone, cursor, draining, other }
 
     var kind = Kind.other
     var seq: UInt64 = 0
@@ -13,6 +13,8 @@ struct BenchFrame {
     /// Only of errors.
     var code: String?
     var retryAfterMilliseconds: Int64?
+    /// Of `sync_done` and `cursor`.
+    var cursor: String?
     /// Only where `wantsConversation` asked for it.
     var conversationID: String?
 
@@ -28,6 +30,7 @@ struct BenchFrame {
             case 3 where scanner.equals(key, "seq"): seq = scanner.integer(value).map { UInt64($0) } ?? 0
             case 4 where scanner.equals(key, "type"): kind = Kind(scanner, value)
             case 4 where scanner.equals(key, "code"): code = scanner.text(value)
+            case 6 where scanner.equals(key, "cursor"): cursor = scanner.text(value)
             case 7 where scanner.equals(key, "content"): readNumbers(bytes, value)
             case 14 where scanner.equals(key, "retry_after_ms"):
                 retryAfterMilliseconds = scanner.integer(value)
@@ -74,6 +77,7 @@ extension BenchFrame.Kind {
         case 5 where scanner.equals(value, "group"): self = .group
         case 5 where scanner.equals(value, "error"): self = .error
         case 9 where scanner.equals(value, "sync_done"): self = .syncDone
+        case 8 where scanner.equals(value, "draining"): self = .draining
         default: self = .other
         }
     }

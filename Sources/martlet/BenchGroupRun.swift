@@ -236,9 +236,13 @@ final class BenchGroupRun: BenchRun {
             }
         }
         outcome.errors = errors
-        closeAll()
-        let result = outcome
-        after(.milliseconds(200)) { [self] in done.succeed(result) }
+        // Who has a message says so before he goes.
+        for tag in 1..<connections.count { acknowledge(tag) }
+        after(.milliseconds(500)) { [self] in
+            closeAll()
+            let result = outcome
+            after(.milliseconds(200)) { [self] in done.succeed(result) }
+        }
     }
 
     override func failed(_ failure: BenchFailure) {

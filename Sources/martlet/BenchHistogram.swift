@@ -26,6 +26,11 @@ struct BenchHistogram: Sendable {
         return max
     }
 
+    /// The buckets that hold something, ascending.
+    var buckets: [(upperEdge: UInt64, count: UInt64)] {
+        counts.enumerated().filter { $0.element > 0 }.map { (Self.upperEdge(of: $0.offset), $0.element) }
+    }
+
     private static func bucket(of value: UInt64) -> Int {
         let magnitude = 63 - (value | 1).leadingZeroBitCount
         guard magnitude >= subBits else { return Int(value) }

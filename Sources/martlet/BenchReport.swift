@@ -71,6 +71,15 @@ struct BenchReport {
         if count > 0 { failures.append("\(label): \(count)") }
     }
 
+    /// Adds counts by name: their sum, and each.
+    mutating func add(_ key: String, _ counts: [String: UInt64], label: String) {
+        let names = counts.keys.sorted()
+        members.append((key, .count(counts.values.reduce(0, +))))
+        members.append((key + "_by", .object(names.map { ($0, .count(counts[$0] ?? 0)) })))
+        rows.append((label, String(counts.values.reduce(0, +))))
+        for name in names { rows.append(("  \(name)", String(counts[name] ?? 0))) }
+    }
+
     /// Adds a failure in words.
     mutating func fail(_ words: String) { failures.append(words) }
 

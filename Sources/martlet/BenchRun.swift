@@ -1,3 +1,5 @@
+import Dispatch
+import Foundation
 import MartletClient
 import NIOCore
 import NIOPosix
@@ -15,14 +17,23 @@ class BenchRun: RawConnectionDelegate {
     /// Set by the run that wants the ids of conversations.
     var wantsConversation: (Int) -> Bool = { _ in false }
 
+    /// Where connections go whose node has gone; with none, an end is an error.
+    var refuges: [Endpoint] = []
+    /// Cursors stay where they are.
+    var keepsCursors = false
+    /// Connections that were opened again, and why.
+    private(set) var reconnects: [String: UInt64] = [:]
+
     private var targets: [RawConnection.Target] = []
     private var isReady: [Bool] = []
-    private var attempts: [UInt8] = []
+    private var wasReady: [Bool] = []
+    private var attempts: [Int] = []
     private var nextToOpen = 0
     private var opening = 0
     private var openingMax = 64
     private var whenReady: (() -> Void)?
     private var timers: [RepeatedTask] = []
+    private var interrupt: (any DispatchSourceSignal)?
 
     init(on eventLoop: any EventLoop) { loop = eventLoop.assumeIsolated() }
 
@@ -32,6 +43,10 @@ class BenchRun: RawConnectionDelegate {
     func received(_ frame: BenchFrame, tag: Int) {}
     /// A connection ended that was ready.
     func lost(tag: Int) {}
+    /// A connection that had ended is upgraded again; what it missed follows.
+    func reopening(tag: Int) {}
+    /// A connection that had ended has caught up again.
+    func reopened(tag: Int) {}
     /// The run cannot go on.
     func failed(_ failure: BenchFailure) {}
 
@@ -44,6 +59,7 @@ class BenchRun: RawConnectionDelegate {
         openingMax = inFlight
         connections = Array(repeating: nil, count: targets.count)
         isReady = Array(repeating: false, count: targets.count)
+        wasReady = isReady
         attempts = Array(repeating: 0, count: targets.count)
         (nextToOpen, opening, readyCount, isClosing) = (0, 0, 0, false)
         openMore()
@@ -68,6 +84,8 @@ class BenchRun: RawConnectionDelegate {
         isClosing = true
         for timer in timers { timer.cancel() }
         timers = []
+        interrupt?.cancel()
+        interrupt = nil
         for connection in connections { connection?.close() }
     }
 
@@ -88,6 +106,16 @@ class BenchRun: RawConnectionDelegate {
         _ = loop.scheduleTask(in: delay, work)
     }
 
+    /// Calls `work` instead of ending the process at SIGINT, until `closeAll`.
+    func onInterrupt(_ work: @escaping () -> Void) {
+        let bound = NIOLoopBound(work, eventLoop: loop.nonisolated())
+        signal(SIGINT, SIG_IGN)
+        let source = DispatchSource.makeSignalSource(signal: SIGINT)
+        source.setEventHandler { bound.eventLoop.execute { bound.value() } }
+        source.resume()
+        interrupt = source
+    }
+
     /// Pings every connection once in ten seconds, a hundredth of them at a time.
     func startPings() {
         var slice = 0
@@ -102,20 +130,27 @@ class BenchRun: RawConnectionDelegate {
 
     // MARK: RawConnectionDelegate
 
-    func connectionOpened(_ connection: RawConnection) {}
+    func connectionOpened(_ connection: RawConnection) {
+        if wasReady[connection.tag] { reopening(tag: connection.tag) }
+    }
 
     func connection(_ connection: RawConnection, received text: ByteBuffer) {
         let tag = connection.tag
         let frame = BenchFrame(text, wantsConversation: wantsConversation(tag))
+        if let cursor = frame.cursor, !keepsCursors { targets[tag].cursor = cursor }
         if frame.kind == .syncDone, !isReady[tag] {
             becameReady(tag)
             return
         }
+        if frame.kind == .draining, !refuges.isEmpty { return connection.close() }
         received(frame, tag: tag)
     }
 
     private func becameReady(_ tag: Int) {
         isReady[tag] = true
+        attempts[tag] = 0
+        guard !wasReady[tag] else { return reopened(tag: tag) }
+        wasReady[tag] = true
         readyCount += 1
         opening -= 1
         openMore()
@@ -130,6 +165,7 @@ class BenchRun: RawConnectionDelegate {
         guard connections[tag] === connection else { return }
         connections[tag] = nil
         guard !isClosing else { return }
+        if wasReady[tag], !refuges.isEmpty { return seekRefuge(tag, after: end) }
         if isReady[tag] {
             errors["connection: \(describe(end))", default: 0] += 1
             lost(tag: tag)
@@ -144,6 +180,34 @@ class BenchRun: RawConnectionDelegate {
         after(.milliseconds(Int64.random(in: 50...250) * Int64(attempts[tag]))) { [self] in
             if !isClosing { dial(tag) }
         }
+    }
+
+    /// Opens a connection again on another node, with its cursor. The first try is at once.
+    private func seekRefuge(_ tag: Int, after end: RawConnection.End) {
+        let isFirst = isReady[tag]
+        if isFirst {
+            isReady[tag] = false
+            reconnects[describe(end), default: 0] += 1
+            lost(tag: tag)
+        }
+        attempts[tag] += 1
+        // With at most half a second between two tries this is a minute and more.
+        guard attempts[tag] < 200 else {
+            return failed(BenchFailure("connection \(tag) found no node: \(describe(end))"))
+        }
+        // One after the other, from a place that differs; a round without a pause, then with one.
+        let place = (tag + attempts[tag]) % refuges.count
+        let isSame = refuges[place] == targets[tag].endpoint
+        targets[tag].endpoint = isSame ? refuges[(place + 1) % refuges.count] : refuges[place]
+        let milliseconds = attempts[tag] <= refuges.count ? 0 : Int64.random(in: 50...500)
+        after(.milliseconds(milliseconds)) { [self] in
+            if !isClosing { dial(tag) }
+        }
+    }
+
+    /// Ends the first connections at the same moment; with refuges they come back at once.
+    func breakAll(upTo count: Int) {
+        for connection in connections.prefix(count) { connection?.close() }
     }
 
     private func describe(_ end: RawConnection.End) -> String {

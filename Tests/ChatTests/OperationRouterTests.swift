@@ -73,6 +73,33 @@ struct OperationRouterTests {
         #expect(take() == (1...4).map { sent($0, read, to: two) })
     }
 
+    /// Each of several that wait together was declined: none of them was ever proposed.
+    @Test mutating func whatWasDeclinedIsUnavailableAndNotUnknown() {
+        for id in 1...3 as ClosedRange<UInt64> { perform(id, read, View(leader: one)) }
+        _ = take()
+        for id in 1...3 as ClosedRange<UInt64> { answered(id, .notLeader(hint: nil), by: one) }
+        tick(Limits().sendHoldMilliseconds, View())
+        let refusals = take().compactMap { directive -> RefusalCode? in
+            guard case .complete(_, .refused(let refusal)) = directive else { return nil }
+            return refusal.code
+        }
+        #expect(refusals == [.unavailable, .unavailable, .unavailable])
+    }
+
+    /// Asked twice, declined once: the other time it may have been proposed.
+    @Test mutating func whatWasAskedTwiceAndDeclinedOnceIsUnknown() {
+        perform(1, read, View(leader: one))
+        tick(2_050, View(leader: one))
+        answered(1, .notLeader(hint: nil), by: one)
+        _ = take()
+        tick(Limits().sendHoldMilliseconds, View())
+        guard case .complete(1, .refused(let refusal)) = take().first else {
+            Issue.record("it is not over")
+            return
+        }
+        #expect(refusal.code == .unknown)
+    }
+
     @Test mutating func nothingIsAskedWhileAnotherNodeIsBelievedToLead() {
         perform(1, read, View(leader: one))
         perform(2, read, View(leader: two))

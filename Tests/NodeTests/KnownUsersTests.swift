@@ -32,4 +32,25 @@ struct KnownUsersTests {
         known.insert(ann, now: start + .seconds(61))
         #expect(!known.contains(ann, now: start + .hours(1)))
     }
+
+    /// For when the partition that could be asked has no leader.
+    @Test func whatWasSeenIsRememberedForHalfAnHour() {
+        let known = KnownUsers()
+        let (ann, bob) = (UserID(unchecked: "ann"), UserID(unchecked: "bob"))
+        let start = NIODeadline.now() + .hours(1)
+        known.insert(ann, now: start)
+        #expect(!known.contains(ann, now: start + .minutes(2)))
+        #expect(known.remembers(ann, now: start + .minutes(20)))
+        #expect(!known.remembers(bob, now: start + .minutes(20)))
+        #expect(!known.remembers(ann, now: start + .hours(1)))
+    }
+
+    @Test func whoIsGoneIsForgotten() {
+        let known = KnownUsers()
+        let ann = UserID(unchecked: "ann")
+        known.insert(ann)
+        known.forget(ann)
+        #expect(!known.contains(ann))
+        #expect(!known.remembers(ann))
+    }
 }

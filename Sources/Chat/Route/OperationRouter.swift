@@ -154,9 +154,10 @@ package struct OperationRouter: Sendable {
     private mutating func declined(_ id: UInt64, by node: NodeID, isInDoubt: Bool, now: Tick) {
         guard let group = pending[id]?.group else { return }
         if isInDoubt { pending[id]?.isInDoubt = true }
+        // Of several that were declined the first one has ended the asking already.
+        pending[id]?.sentAt = nil
         // An answer of somebody who was asked before says nothing of the one asked now.
         guard queues[group]?.target == node else { return }
-        pending[id]?.sentAt = nil
         queues[group]?.target = nil
         queues[group]?.heldUntil = now + Self.tickMilliseconds
     }
