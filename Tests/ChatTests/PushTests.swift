@@ -185,6 +185,19 @@ import Wire
             Issue.record("\(directives)")
             return
         }
+        func register(_ token: String, at: Int64) throws {
+            let registration = PushRegistration(
+                target: .fcm(token: token), content: .full, registeredAt: Timestamp(at))
+            try store.apply(
+                .account(
+                    AccountCommand(
+                        user: ann, change: .setPush(phone, registration), at: Timestamp(at), token: 0)))
+        }
+        // The app has registered anew while the provider was asked.
+        try register("new", at: 2)
+        try store.apply(removal)
+        #expect(store.reader.pushRegistrations(of: ann).map(\.registration.target) == [.fcm(token: "new")])
+        try register("t", at: 1)
         try store.apply(removal)
         #expect(store.reader.pushRegistrations(of: ann).isEmpty)
         #expect(marked(directives)?.through == Seq(1))
