@@ -101,7 +101,6 @@ extension ClientSession {
             let isOwn = isFromThisDevice(record)
             if !isOwn { out.append(.write(ServerFrame.message(record))) }
             feed.advance(to: record.seq, rev: .zero, isOwn: isOwn)
-            if isOwn { feed.staleForm(at: record.seq) }
         }
         write(page.statuses, page.updates, after: before.rev, feed: &feed, out: &out)
         if let counts = page.counts, feed.takes(counts) { out.append(.write(ServerFrame.receipts(counts))) }

@@ -215,6 +215,8 @@ struct ConversationFeed: Hashable, Sendable {
     }
 
     private mutating func noteOwn(_ seq: Seq) {
+        // The device has it as it sent it: what became of it since is news, also to a catch-up that holds it.
+        staleForm(at: seq)
         if acked.seq.next == seq {
             acked.seq = seq
         } else if let last = own.last, last.upperBound + 1 == seq.raw {

@@ -82,6 +82,23 @@ import Wire
         #expect(rig.answer(.caughtUp(page)) == ["update 1/2"])
     }
 
+    @Test func whatBecameOfAnOwnMessageInAGapIsWritten() {
+        var rig = SessionRig.synced()
+        rig.message(1, 1, rev: 1)
+        rig.send("a")
+        rig.push(.advanced(SessionRig.conversation(1), head: SessionRig.position(3, 5)))
+        let own = SentResult(
+            messageID: SessionRig.messageID(1, 3), conversation: SessionRig.conversation(1), seq: Seq(3),
+            timestamp: Timestamp(1), duplicate: false)
+        #expect(rig.answer(.sent(own)) == ["sent 1/3"])
+        var page = CatchUpPage(
+            messages: [SessionRig.record(1, 2), SessionRig.record(1, 3, isOwn: true)], statuses: [],
+            position: SessionRig.position(3, 5), hasMore: false)
+        page.updates = [SessionRig.edit(1, 3, rev: 4)]
+        page.form = Rev(5)
+        #expect(rig.answer(.caughtUp(page)) == ["message 1/2", "update 1/3"])
+    }
+
     @Test func changesAreCutIntoPages() {
         var rig = SessionRig.synced()
         rig.message(1, 3, rev: 3)
