@@ -99,12 +99,14 @@ final class NodeAssembly: Sendable {
         var identity = try bootIdentity()
         guard let node = identity.node else { throw NodeFailure.noCluster(directory.path) }
         var generator = SystemRandomNumberGenerator()
+        let memory: PeerMemory
+        do { memory = try PeerMemory(directory, pool: pool) } catch { throw NodeFailure.directory(error) }
         let transport = PeerTransport(
             identity: PeerIdentity(
                 cluster: identity.cluster ?? .none, node: node, bootEpoch: identity.bootEpoch,
                 bootNonce: generator.next(), keys: keys.withLockedValue { $0.keys.map(\.bytes) }),
             group: group, outboxBytesMax: configuration.limits.peerQueueBytesMax,
-            security: security.peer, logger: logger)
+            security: security.peer, memory: memory, logger: logger)
         if identity.cluster == nil {
             try await join(&identity, node: node, transport: transport)
         } else {

@@ -70,39 +70,46 @@ package final class DataDirectory: Sendable {
 
     package var walPath: String { path + "/wal" }
     package var storePath: String { path + "/state" }
-    private var identityPath: String { path + "/IDENTITY" }
+    private static let identityName = "IDENTITY"
 
     /// `nil` when the directory has never been used.
     package func readIdentity() throws(DataDirectoryFailure) -> NodeIdentity? {
-        guard FileManager.default.fileExists(atPath: identityPath) else { return nil }
+        let identity = try read(NodeIdentity.self, named: Self.identityName)
+        if let identity, identity.node == nil {
+            throw .unreadableIdentity(path: "\(path)/\(Self.identityName)", reason: "node_id is not a UUID")
+        }
+        return identity
+    }
+
+    package func write(_ identity: NodeIdentity) throws(DataDirectoryFailure) {
+        try write(identity, named: Self.identityName)
+    }
+
+    /// `nil` when there is no such file.
+    func read<T: Decodable>(_ type: T.Type, named name: String) throws(DataDirectoryFailure) -> T? {
+        let file = "\(path)/\(name)"
+        guard FileManager.default.fileExists(atPath: file) else { return nil }
         do {
-            let data = try Data(contentsOf: URL(fileURLWithPath: identityPath))
-            let identity = try JSONDecoder().decode(NodeIdentity.self, from: data)
-            guard identity.node != nil else {
-                throw DataDirectoryFailure.unreadableIdentity(
-                    path: identityPath, reason: "node_id is not a UUID")
-            }
-            return identity
-        } catch let failure as DataDirectoryFailure {
-            throw failure
+            return try JSONDecoder().decode(type, from: Data(contentsOf: URL(fileURLWithPath: file)))
         } catch {
-            throw .unreadableIdentity(path: identityPath, reason: "\(error)")
+            throw .unreadableIdentity(path: file, reason: "\(error)")
         }
     }
 
-    /// Replaces the file atomically and durably: write aside, sync, rename, sync the directory.
-    package func write(_ identity: NodeIdentity) throws(DataDirectoryFailure) {
-        let aside = identityPath + ".new"
+    /// Replaces a file atomically and durably: write aside, sync, rename, sync the directory.
+    func write(_ value: some Encodable, named name: String) throws(DataDirectoryFailure) {
+        let file = "\(path)/\(name)"
+        let aside = file + ".new"
         do {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-            try encoder.encode(identity).write(to: URL(fileURLWithPath: aside))
+            try encoder.encode(value).write(to: URL(fileURLWithPath: aside))
         } catch {
             throw .cannotWrite(path: aside, reason: "\(error)")
         }
-        guard sync(path: aside, flags: O_RDWR), rename(aside, identityPath) == 0,
+        guard sync(path: aside, flags: O_RDWR), rename(aside, file) == 0,
             sync(path: path, flags: O_RDONLY | O_DIRECTORY)
-        else { throw .cannotWrite(path: identityPath, reason: String(cString: strerror(errno))) }
+        else { throw .cannotWrite(path: file, reason: String(cString: strerror(errno))) }
     }
 
     /// Whether the cluster has let this directory's node go for good: a file `left`, for whoever starts nodes.

@@ -150,7 +150,8 @@ package enum NodeFailure: ProcessEnding {
             """
             this node is fenced off: \(reason).
             Its data directory was copied, or restored from an old copy. Only one of the two may run, and the cluster \
-            keeps the other. To add a node, start it with an empty data directory.
+            keeps the other. To add a node, start it with an empty data directory. If the directory was restored, run \
+            'martlet rebuild --force' and start: it joins as a new node. Then replace the old one ('martlet replace').
             """
         case .refused(let reason): "every seed that answers refuses this node: \(reason)"
         case .removed:

@@ -11,6 +11,8 @@ final class PeerAnsweringHandler: ChannelInboundHandler {
     private enum State {
         case waitingForHello
         case waitingForProof(Hello, challenge: [UInt8])
+        /// Let in, but that is not on disk yet.
+        case remembering(NodeID)
         case open(NodeID, isMember: Bool)
         case closed
     }
@@ -36,7 +38,10 @@ final class PeerAnsweringHandler: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        if case .open(let node, _) = state { transport.ended(pulse, of: node) }
+        switch state {
+        case .open(let node, _), .remembering(let node): transport.ended(pulse, of: node)
+        default: break
+        }
         state = .closed
         timer?.cancel()
         context.fireChannelInactive()
@@ -57,6 +62,8 @@ final class PeerAnsweringHandler: ChannelInboundHandler {
             case .waitingForHello: receiveHello(frames.removeFirst(), context: context)
             case .waitingForProof(let hello, let challenge):
                 receiveProof(frames.removeFirst(), hello: hello, challenge: challenge, context: context)
+            // Nobody speaks before it is accepted.
+            case .remembering: return close(context)
             case .closed: return
             }
         }
@@ -97,9 +104,22 @@ final class PeerAnsweringHandler: ChannelInboundHandler {
             answerChallenge: challenge)
         guard isProven else { return refuse(.badProof, context) }
         if let refusal = transport.admit(hello, pulse: pulse) { return refuse(refusal, context) }
+        state = .remembering(hello.node)
+        let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+        transport.remember(hello, on: context.eventLoop) { isKept in
+            bound.value.handler.remembered(hello, isKept: isKept, context: bound.value.context)
+        }
+    }
+
+    private func remembered(_ hello: Hello, isKept: Bool, context: ChannelHandlerContext) {
+        guard case .remembering = state else { return }
+        guard isKept else {
+            transport.ended(pulse, of: hello.node)
+            return close(context)
+        }
         state = .open(hello.node, isMember: hello.cluster != .none)
-        context.channel.writePeerFrame(.accepted)
         let channel = context.channel
+        channel.writePeerFrame(.accepted)
         timer = context.eventLoop.scheduleRepeatedTask(
             initialDelay: Self.keepAliveTime, delay: Self.keepAliveTime
         ) { _ in channel.writePeerFrame(.keepAlive) }

@@ -31,17 +31,12 @@ package final class PeerTransport: Sendable {
     private struct State {
         var identity: PeerIdentity
         var links: [NodeID: PeerLink] = [:]
-        var boots: [NodeID: Boot] = [:]
+        /// The newest process that was heard of with each node's identity, and its open links to this node.
+        var boots: BootLedger
+        var pulses: [NodeID: [LinkPulse]] = [:]
         var listener: (any Channel)?
         var accepted: [ObjectIdentifier: any Channel] = [:]
         var isStopped = false
-    }
-
-    /// The newest process that was heard of with a node's identity, and its open links to this node.
-    private struct Boot {
-        var epoch: UInt32
-        var nonce: UInt64
-        var pulses: [LinkPulse] = []
     }
 
     private let state: NIOLockedValueBox<State>
@@ -49,15 +44,18 @@ package final class PeerTransport: Sendable {
     private let outboxBytesMax: Int
     /// `nil` for links in the clear.
     private let security: PortSecurity?
+    private let memory: (any BootMemory)?
     let logger: Logger
     private let delegateBox = NIOLockedValueBox<(any PeerTransportDelegate)?>(nil)
 
+    /// - Parameter memory: keeps which processes were let in; `nil`: this process alone remembers.
     package init(
         identity: PeerIdentity, group: any EventLoopGroup, outboxBytesMax: Int, security: PortSecurity? = nil,
-        logger: Logger
+        memory: (any BootMemory)? = nil, logger: Logger
     ) {
         self.security = security
-        state = NIOLockedValueBox(State(identity: identity))
+        self.memory = memory
+        state = NIOLockedValueBox(State(identity: identity, boots: BootLedger(memory?.stamps ?? [:])))
         self.group = group
         self.outboxBytesMax = outboxBytesMax
         self.logger = logger
@@ -178,33 +176,34 @@ package final class PeerTransport: Sendable {
         if delegate?.isRemoved(hello.node) == true { return .removed }
         let refusal: HandshakeRefusal? = state.withLockedValue { state in
             if hello.node == state.identity.node { return .duplicateNode }
-            guard var boot = state.boots[hello.node] else {
-                state.boots[hello.node] = Boot(
-                    epoch: hello.bootEpoch, nonce: hello.bootNonce, pulses: [pulse])
-                return nil
-            }
-            if hello.bootEpoch < boot.epoch { return .staleBoot }
-            if hello.bootNonce != boot.nonce {
-                let isAlive = boot.pulses.contains { $0.isFresh }
-                if hello.bootEpoch == boot.epoch || isAlive { return .duplicateNode }
-                boot = Boot(epoch: hello.bootEpoch, nonce: hello.bootNonce)
-            }
-            boot.pulses.append(pulse)
-            state.boots[hello.node] = boot
+            let known = state.boots.stamps[hello.node]
+            let isHeard = state.pulses[hello.node]?.contains { $0.isFresh } ?? false
+            if let refusal = state.boots.admit(hello.node, hello.stamp, isHeard: isHeard) { return refusal }
+            if known != hello.stamp { state.pulses[hello.node] = [] }
+            state.pulses[hello.node, default: []].append(pulse)
             return nil
         }
         if let refusal, refusal == .duplicateNode || refusal == .staleBoot {
             logger.critical(
-                "two processes run with one identity: a data directory was copied; the one named is refused",
+                "a data directory was copied or set back to an old copy; the process that runs on it is refused",
                 metadata: ["peer.node": "\(hello.node)", "peer.boot_epoch": "\(hello.bootEpoch)"])
         }
         return refusal
     }
 
+    /// Calls `body` on the loop once it is on disk that this process was let in; with `false` when that failed. A
+    /// node that has not joined yet has promised nothing, so nothing is kept of it.
+    func remember(_ hello: Hello, on loop: any EventLoop, _ body: @escaping @Sendable (Bool) -> Void) {
+        guard let memory, hello.cluster != .none, memory.stamps[hello.node] != hello.stamp else {
+            return body(true)
+        }
+        memory.remember(hello.stamp, of: hello.node) { isKept in loop.execute { body(isKept) } }
+    }
+
     /// An accepted link has closed.
     func ended(_ pulse: LinkPulse, of node: NodeID) {
         state.withLockedValue { state in
-            state.boots[node]?.pulses.removeAll { $0 === pulse }
+            state.pulses[node]?.removeAll { $0 === pulse }
         }
     }
 }

@@ -10,6 +10,7 @@ package enum FaultKind: String, CaseIterable, Sendable {
     case failedSyncs = "failed_syncs", bitFlips = "bit_flips", wipes
     case suspicions, deaths
     case transfers, moves, abortedMoves = "aborted_moves", snapshots, compactions, restatements
+    case clonedDisks = "cloned_disks", rolledBackDisks = "rolled_back_disks"
     case joins, drains, decommissions, coordinatorKills = "coordinator_kills"
 }
 
@@ -58,7 +59,7 @@ struct FaultPlan {
         let candidates: [FaultKind] = [
             .crashes, .powerLosses, .partitions, .oneWayPartitions, .linkBreaks, .pauses, .slowDisks,
             .stalledDisks, .fullDisks, .failedSyncs, .bitFlips, .wipes, .transfers, .moves, .joins, .drains,
-            .decommissions, .coordinatorKills,
+            .decommissions, .coordinatorKills, .clonedDisks, .rolledBackDisks,
         ]
         kinds = candidates.filter { _ in random.chance(percent: 55) }
         if kinds.isEmpty { kinds = [.crashes] }

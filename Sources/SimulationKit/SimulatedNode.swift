@@ -27,6 +27,8 @@ struct SimulatedIdentity {
     var cluster: ClusterID?
     var number: UInt32?
     var metadataReplica: ReplicaID?
+    /// The last start of every other node that was let in.
+    var boots = BootLedger()
 }
 
 /// A generation of a group's state that is not the current one any more.
@@ -76,6 +78,8 @@ final class SimulatedNode {
     let store = InMemoryStateStore()
     /// Its disk is known to be damaged: it must refuse to start.
     var isDamaged = false
+    /// Its disk is an older copy of itself: nobody may let it in.
+    var isRolledBack = false
 
     var life = Life.down
     /// Counts starts: events of an earlier life are dropped.
@@ -134,6 +138,8 @@ final class SimulatedNode {
     static func number(of node: NodeID) -> Int { Int(node.raw.low) }
     static func address(of host: Int) -> String { "h\(host):1" }
 
+    /// Of this start: `boots` is never set back.
+    var stamp: BootStamp { BootStamp(epoch: identity.bootEpoch, nonce: UInt64(boots)) }
     var address: String { Self.address(of: host) }
     var isUp: Bool { life == .up }
     var isRunning: Bool { life == .up && pausedEvents == nil }

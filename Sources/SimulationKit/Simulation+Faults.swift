@@ -22,6 +22,8 @@ extension Simulation {
         case .pauses: pause(victim)
         case .slowDisks, .stalledDisks, .fullDisks, .failedSyncs, .bitFlips, .wipes:
             strikeDisk(of: victim, kind)
+        case .clonedDisks: startCopy(of: victim)
+        case .rolledBackDisks: rollBack()
         case .transfers: transfer(from: victim)
         case .moves, .joins, .drains, .decommissions: changeMembers(kind, victim)
         case .coordinatorKills:

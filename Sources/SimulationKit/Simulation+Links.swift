@@ -133,6 +133,10 @@ extension Simulation {
                 network.areConnected(node.host, other.host),
                 other.metadata.members[node.id]?.state != .left
             else { continue }
+            if let refusal = other.identity.boots.admit(node.id, node.stamp, isHeard: false) {
+                return checker.fail(
+                    "node \(node.number) restarts and node \(number) refuses it: \(refusal) (rule M4)")
+            }
             network.open(link)
             let led = leaderships(of: node)
             send([.leading(led)], from: node, to: other.id)

@@ -65,6 +65,7 @@ extension Simulation {
         for read in output.reads { serve(read, on: node) }
         for order in output.snapshots { beginSnapshot(order, on: node) }
         for divergence in output.divergences { checker.fail("node \(node.number): \(divergence)") }
+        for lost in output.lostLogs { checker.fail("node \(node.number): \(lost) (I9)") }
     }
 
     func synced(_ node: SimulatedNode) {
@@ -126,6 +127,7 @@ extension Simulation {
         node.boots += 1
         node.identity.bootEpoch += 1
         node.forget(settings: settings, random: &random)
+        if node.isRolledBack { return askToComeBack(node) }
         node.snapshotPace = SnapshotPace(bytesPerSecond: plan.moveBytesPerSecond, now: tick)
         schedule(
             .tick(node: node.number, boot: node.boots), after: UInt64.random(in: 0...20_000, using: &random))

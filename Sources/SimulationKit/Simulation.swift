@@ -19,6 +19,8 @@ enum SimulationEvent {
     case ingested(node: Int, boot: Int, group: GroupID, transfer: UInt64)
     case removed(node: Int, boot: Int, group: GroupID)
     case tryJoin(node: Int, boot: Int)
+    /// A node with an older copy of its disk asks the others whether they take it.
+    case tryComingBack(node: Int, boot: Int)
     case boot(node: Int)
     /// A scripted crash.
     case crash(node: Int)
@@ -72,12 +74,6 @@ final class Simulation {
     var eventCount = 0
     var readsAnswered = 0
     let chat: ChatSide
-
-    convenience init(seed: UInt64, milliseconds: UInt64, isTraced: Bool) {
-        var random = SeededGenerator(seed: seed)
-        let plan = FaultPlan(&random)
-        self.init(plan: plan, random: random, seed: seed, milliseconds: milliseconds, isTraced: isTraced)
-    }
 
     init(plan: FaultPlan, random: SeededGenerator, seed: UInt64, milliseconds: UInt64, isTraced: Bool) {
         self.random = random
@@ -166,6 +162,8 @@ final class Simulation {
             onNode(number, event, boot: boot) { snapshotIsDurable(group, transfer: transfer, on: $0) }
         case .removed(let number, let boot, let group):
             onNode(number, event, boot: boot) { removed(group, on: $0) }
+        case .tryComingBack(let number, let boot):
+            if node(number).boots == boot, node(number).isUp { askToComeBack(node(number)) }
         case .tryJoin(let number, let boot): onNode(number, event, boot: boot) { tryJoin($0) }
         case .request(let request, let ticket, let host):
             guard let number = hosts[host] else { return }

@@ -84,6 +84,51 @@ struct RaftStateTests {
     }
 }
 
+/// A disk that was set back to an older state under the same start (rule M4): the epoch tells nothing then.
+struct RaftLostLogTests {
+    @Test func ruleM4_aReplicaThatHasLostWhatItAcknowledgedSaysSoAndIsSilent() {
+        var cluster = RaftTestCluster(voters: [1, 2, 3])
+        cluster.elect(1)
+        cluster.propose(1, on: 1)
+        cluster.advance(300)
+        let image = cluster.members[3]
+        cluster.propose(2, on: 1)
+        cluster.advance(300)
+        #expect(cluster.commands(3) == [1, 2])
+
+        cluster.crash(3)
+        cluster.members[3] = image
+        cluster.restart(3)
+        cluster.advance(300)
+        let last = cluster.status(1).lastIndex
+        #expect(
+            cluster.members[3]?.lostLogs == [
+                LostLog(group: RaftTestCluster.group, last: last.previous, acknowledged: last)
+            ])
+        // It counts for nothing any more.
+        cluster.isolate(2)
+        cluster.propose(3, on: 1)
+        cluster.advance(5_000)
+        #expect(!cluster.commands(1).contains(3))
+        #expect(cluster.leaders.isEmpty)
+    }
+
+    @Test func whatWasNeverAcknowledgedMayBeLost() {
+        var cluster = RaftTestCluster(voters: [1, 2, 3])
+        cluster.elect(1)
+        cluster.propose(1, on: 1)
+        cluster.advance(300)
+        cluster.stallDisk(3)
+        cluster.propose(2, on: 1)
+        cluster.advance(300)
+        cluster.crash(3)
+        cluster.restart(3)
+        cluster.advance(500)
+        #expect(cluster.members[3]?.lostLogs == [])
+        #expect(cluster.commands(3) == [1, 2])
+    }
+}
+
 /// A node whose disk is nearly full says so in its heartbeats, and gets no leadership.
 struct RaftDiskTests {
     @Test func noLeadershipIsHandedToANodeWithALowDisk() {

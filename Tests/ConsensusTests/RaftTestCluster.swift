@@ -19,6 +19,7 @@ struct RaftTestCluster {
         var snapshots: [SnapshotOrder] = []
         var changes: [LeadershipChange] = []
         var divergences: [StateDivergence] = []
+        var lostLogs: [LostLog] = []
         var isUp = true
         var isDiskStalled = false
         var walAge: UInt64 = 0
@@ -219,6 +220,7 @@ struct RaftTestCluster {
         members[number]?.failed += output.failedProposals
         members[number]?.snapshots += output.snapshots
         members[number]?.divergences += output.divergences
+        members[number]?.lostLogs += output.lostLogs
         for read in output.reads { members[number]?.reads[read.token] = .some(read.index) }
         for (node, messages) in output.messages { deliver(.messages(messages), from: number, to: node) }
         for (node, beat) in output.heartbeats { deliver(.heartbeat(beat), from: number, to: node) }

@@ -1,6 +1,8 @@
 import Foundation
+import NIOPosix
 import Testing
 import Vocabulary
+import Wire
 
 @testable import Node
 
@@ -41,6 +43,28 @@ struct DataDirectoryTests {
         let again = try #require(try directory.readIdentity())
         #expect(again.bootEpoch == 10)
         #expect(again.cluster == nil)
+    }
+
+    @Test func startsOfPeersAreReadAsTheyWereKept() async throws {
+        let pool = NIOThreadPool(numberOfThreads: 1)
+        pool.start()
+        let directory = try DataDirectory(path: temporary.path)
+        let memory = try PeerMemory(directory, pool: pool)
+        #expect(memory.stamps == [:])
+        let node = NodeID(high: 1, low: 2)
+        func keep(_ stamp: BootStamp) async -> Bool {
+            await withCheckedContinuation { done in
+                memory.remember(stamp, of: node) { done.resume(returning: $0) }
+            }
+        }
+        #expect(await keep(BootStamp(epoch: 3, nonce: .max)))
+        #expect(await keep(BootStamp(epoch: 4, nonce: 1)))
+        // A slow write of an older start.
+        #expect(await !keep(BootStamp(epoch: 3, nonce: .max)))
+        #expect(try PeerMemory(directory, pool: pool).stamps == [node: BootStamp(epoch: 4, nonce: 1)])
+        try Data("{".utf8).write(to: URL(fileURLWithPath: temporary.path + "/PEERS"))
+        #expect(throws: DataDirectoryFailure.self) { try PeerMemory(directory, pool: pool) }
+        try await pool.shutdownGracefully()
     }
 
     @Test func aBrokenIdentityIsNoUnusedDirectory() throws {

@@ -87,6 +87,37 @@ struct HandshakeTests {
         }
     }
 
+    /// Rule M4: a disk that was set back is known by its epoch, even when all nodes have restarted.
+    @Test func aRolledBackNodeIsRefusedByAnAnswererThatHasRestarted() async throws {
+        try await LinkRig.run { rig in
+            let memory = FakeMemory()
+            let before = try await rig.listener(1, memory: memory)
+            #expect(
+                await rig.call(before, from: rig.transport(2, epoch: 7, nonce: 70))
+                    == .success(.refused("asked [1]")))
+            #expect(memory.stamps == [NodeID(high: 0, low: 2): BootStamp(epoch: 7, nonce: 70)])
+            let end = try await rig.listener(1, memory: memory)
+            let refusals: [(UInt32, HandshakeRefusal)] = [(6, .staleBoot), (7, .duplicateNode)]
+            for (epoch, refusal) in refusals {
+                let rolledBack = await rig.call(end, from: rig.transport(2, epoch: epoch, nonce: 99))
+                #expect(rolledBack == .failure(.refused(refusal)))
+            }
+            for (epoch, nonce) in [(7, 70), (8, 80)] as [(UInt32, UInt64)] {
+                let honest = await rig.call(end, from: rig.transport(2, epoch: epoch, nonce: nonce))
+                #expect(honest == .success(.refused("asked [1]")))
+            }
+        }
+    }
+
+    /// Persist before reply: nobody is let in whose start could be forgotten.
+    @Test func nobodyIsLetInWhoCannotBeRemembered() async throws {
+        try await LinkRig.run { rig in
+            let end = try await rig.listener(1, memory: FakeMemory(isBroken: true))
+            let answer = await rig.call(end, from: rig.transport(2), timeout: .seconds(2))
+            if case .success = answer { Issue.record("let in") }
+        }
+    }
+
     @Test func aCopyIsRefusedWhileTheOriginalIsHeard() async throws {
         try await LinkRig.run { rig in
             let end = try await rig.listener(1)

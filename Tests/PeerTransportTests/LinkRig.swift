@@ -68,6 +68,21 @@ final class Reports: PeerTransportDelegate {
     func isRemoved(_ node: NodeID) -> Bool { false }
 }
 
+/// A memory that outlives the transports of a test; a broken one keeps nothing.
+final class FakeMemory: BootMemory {
+    private let kept = NIOLockedValueBox<[NodeID: BootStamp]>([:])
+    private let isBroken: Bool
+
+    init(isBroken: Bool = false) { self.isBroken = isBroken }
+
+    var stamps: [NodeID: BootStamp] { kept.withLockedValue { $0 } }
+
+    func remember(_ stamp: BootStamp, of node: NodeID, done: @escaping @Sendable (Bool) -> Void) {
+        if !isBroken { kept.withLockedValue { $0[node] = stamp } }
+        done(!isBroken)
+    }
+}
+
 /// One transport that listens on loopback.
 struct LinkEnd: Sendable {
     let transport: PeerTransport
@@ -103,13 +118,13 @@ final class LinkRig: Sendable {
 
     func transport(
         _ node: UInt64, cluster: ClusterID = LinkRig.cluster, key: [UInt8] = LinkRig.key, epoch: UInt32 = 1,
-        nonce: UInt64 = 1, outboxBytesMax: Int = 1 << 20
+        nonce: UInt64 = 1, outboxBytesMax: Int = 1 << 20, memory: (any BootMemory)? = nil
     ) -> PeerTransport {
         let transport = PeerTransport(
             identity: PeerIdentity(
                 cluster: cluster, node: NodeID(high: 0, low: node), bootEpoch: epoch, bootNonce: nonce,
                 keys: [key]),
-            group: loop, outboxBytesMax: outboxBytesMax,
+            group: loop, outboxBytesMax: outboxBytesMax, memory: memory,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         transports.withLockedValue { $0.append(transport) }
         return transport
@@ -117,9 +132,10 @@ final class LinkRig: Sendable {
 
     func listener(
         _ node: UInt64, cluster: ClusterID = LinkRig.cluster, key: [UInt8] = LinkRig.key,
-        outboxBytesMax: Int = 1 << 20, answers: Bool = true
+        outboxBytesMax: Int = 1 << 20, answers: Bool = true, memory: (any BootMemory)? = nil
     ) async throws -> LinkEnd {
-        let transport = transport(node, cluster: cluster, key: key, outboxBytesMax: outboxBytesMax)
+        let transport = transport(
+            node, cluster: cluster, key: key, outboxBytesMax: outboxBytesMax, memory: memory)
         let reports = Reports(answers: answers)
         transport.setDelegate(reports)
         try await transport.listen(host: "127.0.0.1", port: 0)
@@ -138,6 +154,19 @@ final class LinkRig: Sendable {
             }
             .bind(host: "127.0.0.1", port: 0).get()
         return (PeerAddress(host: "127.0.0.1", port: server.localAddress?.port ?? 0), promise.futureResult)
+    }
+
+    /// A TCP server whose sockets speak frames as the handler does.
+    func server(_ handler: @escaping @Sendable () -> any ChannelInboundHandler) async throws -> PeerAddress {
+        let server = try await ServerBootstrap(group: loop)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(PeerFrameHandler())
+                    try channel.pipeline.syncOperations.addHandler(handler())
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        return PeerAddress(host: "127.0.0.1", port: server.localAddress?.port ?? 0)
     }
 
     func call(

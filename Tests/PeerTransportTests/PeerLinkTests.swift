@@ -91,6 +91,17 @@ struct PeerLinkTests {
         }
     }
 
+    /// Nothing ends such a link by itself: the other side's machine is gone, or the way to it.
+    @Test func ruleL5_aLinkThatIsSilentForASecondIsClosedAndDialledAgain() async throws {
+        try await LinkRig.run { rig in
+            let a = try await rig.listener(1)
+            let node = NodeID(high: 0, low: 2)
+            let address = try await rig.server { MuteAnswerer(node: node) }
+            a.transport.connect(to: node, at: address)
+            #expect(await a.reports.next(3) == [.opened(node), .closed(node), .opened(node)])
+        }
+    }
+
     @Test func aPeerThatGoesAwayClosesTheLink() async throws {
         try await LinkRig.run { rig in
             let a = try await rig.listener(1)

@@ -1,6 +1,7 @@
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
+import Vocabulary
 import Wire
 
 @testable import PeerTransport
@@ -42,5 +43,30 @@ struct RawPeer: Sendable {
             for frame in unwrapInboundIn(data) { sink.yield(frame) }
         }
         func channelInactive(context: ChannelHandlerContext) { sink.finish() }
+    }
+}
+
+/// The answering side of a link that lets everybody in and says nothing more.
+final class MuteAnswerer: ChannelInboundHandler {
+    typealias InboundIn = [PeerFrame]
+    private let node: NodeID
+
+    init(node: NodeID) { self.node = node }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        for frame in unwrapInboundIn(data) {
+            switch frame {
+            case .hello(let hello):
+                let challenge = PeerHandshake.freshChallenge()
+                let proof = PeerHandshake.proof(
+                    role: .answering, key: LinkRig.key, hello: hello, answering: node,
+                    cluster: LinkRig.cluster, answerChallenge: challenge)
+                let answer = HelloAnswer(
+                    cluster: LinkRig.cluster, node: node, proof: proof, challenge: challenge)
+                context.channel.writePeerFrame(.helloAnswer(answer))
+            case .proof: context.channel.writePeerFrame(.accepted)
+            default: break
+            }
+        }
     }
 }

@@ -3,10 +3,13 @@
     Tests/process/run guards
 """
 
+import os
 import pathlib
 import shutil
+import signal
 
 from checks import Failed, check, equal, main, poll, say
+from client import Client
 from cluster import Cluster, ExtraNode, martlet, node_file, run_node_copy
 
 
@@ -99,6 +102,62 @@ async def copies(cluster, extra):
         copy.kill()
 
 
+async def write(cluster, text):
+    """More entries in many partitions."""
+    async with Client(cluster, "ada", 1) as ada:
+        for number in range(40):
+            async with Client(cluster, f"user{number}", 2):
+                await ada.sent(f"user{number}", f"{text} {number}")
+
+
+async def set_back(cluster, extra):
+    """The disk of node 3 becomes an older copy of itself."""
+    home = pathlib.Path(cluster.directory) / "node3"
+    await write(cluster, "before")
+    await cluster.tool("stop", "3")
+    shutil.copytree(home, extra / "past")
+    await cluster.start(3)
+    await cluster.ready(1, 2, 3)
+    await write(cluster, "since then")
+    # Whoever remembered node 3's last start in memory only forgets it now.
+    await cluster.kill(1, 2, 3)
+    home.rename(extra / "present")
+    shutil.copytree(extra / "past", home)
+    (home / "output.txt").write_text("")
+    await cluster.start(1, 2)
+    await cluster.tool("start", "3", may_fail=True)
+
+    async def fenced():
+        return "fenced off" in log_of(cluster, 3)
+    await poll("a node set back to an earlier start is refused after a restart of all nodes", 60, fenced)
+    say("ok   a node set back to an earlier start is fenced off by nodes that have all restarted")
+    shutil.rmtree(home)
+    (extra / "present").rename(home)
+    await cluster.start(3)
+    await poll("with its own disk it is taken back", 60, lambda: well(cluster))
+    say("ok   with its own disk it is taken back")
+
+    # An image of the running process: its next start counts on as an honest restart does.
+    pid = cluster.pid(3)
+    os.kill(pid, signal.SIGSTOP)
+    shutil.copytree(home, extra / "image")
+    os.kill(pid, signal.SIGCONT)
+    await poll("node 3 is back", 60, lambda: well(cluster))
+    await write(cluster, "after the image")
+    await cluster.kill(3)
+    home.rename(extra / "lost")
+    (extra / "image").rename(home)
+    (home / "output.txt").write_text("")
+    await cluster.tool("start", "3", may_fail=True)
+
+    async def told():
+        return "set back to an older state" in log_of(cluster, 3)
+    await poll("a node that has lost what it acknowledged ends", 60, told)
+    text = await cluster.tool("start", "3", may_fail=True)
+    check("exit code 65" in text and "set back to an older state" in text,
+          "at every start, with 65 and the reason", text[-800:])
+
+
 async def test():
     async with Cluster(3).running() as cluster:
         extra = pathlib.Path(cluster.directory) / "extra"
@@ -109,6 +168,9 @@ async def test():
         await poll("nothing has become of all that", 10, lambda: well(cluster))
         say("ok   the cluster is as it was")
         await copies(cluster, extra)
+        await cluster.start(3)
+        await poll("all three are well again", 60, lambda: well(cluster))
+        await set_back(cluster, extra)
 
 
 if __name__ == "__main__":

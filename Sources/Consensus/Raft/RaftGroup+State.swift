@@ -24,6 +24,14 @@ extension RaftGroup {
             StateDivergence(group: group, index: theirs.index, own: own.digest, leader: theirs.digest))
     }
 
+    /// The leader of this term counts this replica for an entry that is not here. A replica gives up nothing in a
+    /// term that it has acknowledged in it, so the disk was set back (rule M4), and no other promise holds either.
+    mutating func lostEntries(upTo acknowledged: LogIndex, _ effects: inout RaftEffects) {
+        isDiverged = true
+        effects.output.lostLogs.append(
+            LostLog(group: group, last: log.lastIndex, acknowledged: acknowledged))
+    }
+
     /// Marks that are kept for leaders that are a little behind.
     private static let marksMax = 8
 }

@@ -83,7 +83,11 @@ extension RaftGroup {
         // Rule L4: a leader whose disk stands still is not heard.
         guard walAge <= settings.electionMaxMilliseconds else { return .zero }
         follow(sender, now: now)
-        raiseCommit(to: min(entry.commit, log.lastIndex))
+        if entry.commit > log.lastIndex {
+            lostEntries(upTo: entry.commit, &effects)
+            return .zero
+        }
+        raiseCommit(to: entry.commit)
         if let mark = entry.mark { compare(with: mark, &effects) }
         if isDiverged { return .zero }
         return hardStateSequence <= effects.persistedSequence ? nil : .zero

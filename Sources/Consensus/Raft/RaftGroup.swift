@@ -60,7 +60,7 @@ struct RaftGroup: Sendable {
     var marks: [StateMark] = []
     /// A leader's mark that lies ahead of what is applied here.
     var expectedMark: StateMark?
-    /// The state here is not what the log says: neither votes nor acknowledges any more.
+    /// The state here is not what the log says, or the log is not what it was: neither votes nor acknowledges any more.
     var isDiverged = false
 
     var needsFlush = false

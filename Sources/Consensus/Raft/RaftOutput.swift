@@ -26,6 +26,9 @@ package struct RaftOutput: Sendable {
     package var snapshots: [SnapshotOrder] = []
     /// Replicas here whose state is not the leader's: end the process and never vote with them again (rule R4).
     package var divergences: [StateDivergence] = []
+    /// Replicas here whose log has lost what they acknowledged: end the process and never vote with them again
+    /// (rule M4).
+    package var lostLogs: [LostLog] = []
 
     package init() {}
 
@@ -33,7 +36,7 @@ package struct RaftOutput: Sendable {
     package var isEmpty: Bool {
         persist.isEmpty && messages.isEmpty && heartbeats.isEmpty && heartbeatAcks.isEmpty
             && leadership.isEmpty && committed.isEmpty && failedProposals.isEmpty && reads.isEmpty
-            && snapshots.isEmpty && divergences.isEmpty
+            && snapshots.isEmpty && divergences.isEmpty && lostLogs.isEmpty
     }
 }
 
@@ -73,6 +76,14 @@ package struct StateDivergence: Hashable, Sendable {
     package var index: LogIndex
     package var own: StateDigest
     package var leader: StateDigest
+}
+
+/// A replica that acknowledged more than it has: its disk was set back to an older state.
+package struct LostLog: Hashable, Sendable {
+    package var group: GroupID
+    package var last: LogIndex
+    /// What its leader has counted it for.
+    package var acknowledged: LogIndex
 }
 
 package struct SnapshotOrder: Hashable, Sendable {

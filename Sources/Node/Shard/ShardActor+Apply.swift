@@ -66,6 +66,13 @@ extension ShardActor {
                 + "its leader has \(divergence.leader)")
     }
 
+    /// The disk was set back to an older state: what was acknowledged since is gone, and votes are forgotten (rule M4).
+    func lostEntries(_ lost: LostLog) {
+        ending.corrupt(
+            "the log of group \(lost.group) ends at \(lost.last), and entries up to \(lost.acknowledged) were "
+                + "acknowledged: the disk was set back to an older state")
+    }
+
     func leadershipChanged(_ change: LeadershipChange) {
         guard var hosted = groups[change.group] else { return }
         let wasLeader = hosted.isLeader

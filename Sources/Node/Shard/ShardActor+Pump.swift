@@ -32,6 +32,7 @@ extension ShardActor {
             for read in output.reads { serve(read) }
             for order in output.snapshots { beginSnapshot(order) }
             for divergence in output.divergences { diverged(divergence) }
+            for lost in output.lostLogs { lostEntries(lost) }
         }
         for (node, frames) in frames { ports.transport.send(frames, to: node) }
         flushLeaderOutputs()

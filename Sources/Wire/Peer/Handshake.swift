@@ -39,6 +39,10 @@ package struct Hello: Hashable, Sendable {
     }
 }
 
+extension Hello {
+    package var stamp: BootStamp { BootStamp(epoch: bootEpoch, nonce: bootNonce) }
+}
+
 /// The answering node: who it is, its proof of the cluster key, and a challenge back.
 package struct HelloAnswer: Hashable, Sendable {
     package var cluster: ClusterID
