@@ -134,7 +134,15 @@ extension Simulation {
 
     private func isAsModelled(_ conversation: ConversationID, group: GroupID, on node: SimulatedNode) -> Bool
     {
-        let expected = checker.model.messages[conversation] ?? []
+        let sent = checker.model.messages[conversation] ?? []
+        let ledger = chat.checker.ledger[conversation]
+        let expected = sent.enumerated().map { place, message in
+            var now = message
+            if let known = ledger?.message(Seq(UInt64(place) + 1)) {
+                now.content = known.isGone(for: sent[0].sender) ? "" : known.currentContent
+            }
+            return now
+        }
         let view = node.store.view(group: group, generation: node.replicas[group]?.generation ?? 0)
         var found: [ConversationModel.Message] = []
         var position = ConversationPosition.start

@@ -22,6 +22,8 @@ package struct SimulationCommand: Sendable {
     package var threads: Int?
     /// This named course of events in the place of drawn ones; seeds are 1, 2, 3, ... unless given.
     package var scenario: NamedScenario?
+    /// Nodes of every cluster; `nil`: as the seed draws.
+    package var nodes: Int?
 
     package init(seeds: Int, seed: UInt64? = nil, minutes: Double? = nil) {
         self.seeds = seeds
@@ -72,7 +74,8 @@ package struct SimulationCommand: Sendable {
 
     private func play(_ seed: UInt64, withHistory: Bool = false) -> SimulationResult {
         if let scenario { return scenario.run(seed: seed).result }
-        return SimulationRun.run(seed: seed, milliseconds: milliseconds, withHistory: withHistory)
+        return SimulationRun.run(
+            seed: seed, milliseconds: milliseconds, nodes: nodes, withHistory: withHistory)
     }
 
     /// The seed does the same again, so its history is told by a second run.
@@ -83,7 +86,7 @@ package struct SimulationCommand: Sendable {
         if let scenario {
             return print("replay: tools/simulate --scenario \(scenario.name) --seed \(result.seed)")
         }
-        let again = SimulationRun.run(seed: result.seed, milliseconds: milliseconds, withHistory: true)
+        let again = play(result.seed, withHistory: true)
         for line in again.history.suffix(historyLines) { print("  \(line)") }
         print("replay: tools/simulate --seed \(result.seed)")
         fflush(nil)

@@ -18,9 +18,16 @@ package struct SimulationResult: Sendable {
 package enum SimulationRun {
     /// Runs one seed: `milliseconds` of virtual time with faults, then until all is well or for two minutes.
     package static func run(
-        seed: UInt64, milliseconds: UInt64 = 30_000, withHistory: Bool = false
+        seed: UInt64, milliseconds: UInt64 = 30_000, nodes: Int? = nil, withHistory: Bool = false
     ) -> SimulationResult {
-        let simulation = Simulation(seed: seed, milliseconds: milliseconds, isTraced: withHistory)
+        var random = SeededGenerator(seed: seed)
+        var plan = FaultPlan(&random)
+        if let nodes {
+            plan.hosts += nodes - plan.nodes
+            plan.nodes = nodes
+        }
+        let simulation = Simulation(
+            plan: plan, random: random, seed: seed, milliseconds: milliseconds, isTraced: withHistory)
         simulation.run()
         return simulation.result(seed: seed)
     }

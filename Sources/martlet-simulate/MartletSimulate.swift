@@ -20,6 +20,12 @@ struct MartletSimulate: AsyncParsableCommand {
     @Option(help: "Stop after so many minutes.")
     var minutes: Double?
 
+    @Option(help: "Clusters of so many nodes, in the place of 1 to 7.")
+    var nodes: Int?
+
+    @Option(help: "Seeds at a time, in the place of one for each core.")
+    var threads: Int?
+
     @Option(help: "Lines of its history that a failing seed prints.")
     var history = 60
 
@@ -33,6 +39,8 @@ struct MartletSimulate: AsyncParsableCommand {
         var command = SimulationCommand(seeds: seeds, seed: seed, minutes: minutes)
         command.historyLines = history
         command.from = from
+        command.nodes = nodes
+        command.threads = threads
         if let scenario {
             guard let named = NamedScenario(named: scenario) else {
                 throw ValidationError("scenarios: \(NamedScenario.all.map(\.name).joined(separator: " "))")

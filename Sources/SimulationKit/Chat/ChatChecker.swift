@@ -16,6 +16,8 @@ final class ChatChecker {
         var told: [StatusKey: UInt64] = [:]
         /// The furthest status ever told, over all connections.
         var statuses: [StatusKey: UInt64] = [:]
+        /// What stands on the screen, by seq.
+        var messages: [UInt64: ShownState] = [:]
 
         mutating func enter(_ connection: UInt64) {
             guard self.connection != connection else { return }
@@ -40,13 +42,18 @@ final class ChatChecker {
 
     private(set) var ledger = ChatLedger()
     private(set) var violations: [String] = []
-    private(set) var screens: [Int: [ConversationID: Screen]] = [:]
+    var screens: [Int: [ConversationID: Screen]] = [:]
     private var acknowledgedHead: [ConversationID: Seq] = [:]
     private(set) var sends = 0
     private(set) var shown = 0
     private(set) var statusesTold = 0
     private(set) var groupChanges = 0
     private(set) var pages = 0
+    var changes = 0
+    var updatesTold = 0
+    var blocksTold = 0
+    /// Deletions for everyone that some client was told of, in that order.
+    var deletionsTold: [(conversation: ConversationID, seq: Seq)] = []
 
     func fail(_ text: String) { violations.append(text) }
 
@@ -107,6 +114,9 @@ final class ChatChecker {
     /// A definite refusal means that nothing was stored.
     func refused(_ send: SimulatedSend, _ code: String, user: UserID) {
         refused(code, user: user, in: send.conversation, floor: send.floor)
+        if code == "blocked", !ledger.privacy.everBlocked.contains(send.conversation) {
+            fail("\(send.id) was refused as blocked, and nobody ever blocked anybody there")
+        }
         if let seq = ledger.place(of: send.id, by: user, in: send.conversation) {
             fail("\(send.id) was refused with \(code) and is stored at \(seq)")
         }
@@ -156,7 +166,9 @@ final class ChatChecker {
         let id = message.conversation
         let seq = message.seq
         let name = "\(viewer.user)/\(viewer.device)"
-        guard let known = ledger[id], let stored = known.message(Seq(seq)), message.isSame(as: stored) else {
+        guard let known = ledger[id], let stored = known.message(Seq(seq)),
+            message.isSame(as: stored, for: viewer.user)
+        else {
             return fail("\(name) is shown something at \(seq) of \(id) that is not there: \(message)")
         }
         guard known.shows(Seq(seq), to: viewer.user) else {
@@ -170,6 +182,7 @@ final class ChatChecker {
             fail("\(name) is shown \(seq) of \(id) after \(screen.last) on one connection")
         }
         screen.last = seq
+        screen.messages[seq] = ShownState(message)
         if seq > screen.shown,
             let gap = (screen.shown + 1..<seq).first(where: {
                 isOwed(Seq($0), with: Seq(seq), known, viewer)
@@ -216,14 +229,20 @@ final class ChatChecker {
 
     /// G9: a page has no gaps, nothing that is not there, and nothing lacks that was told of before.
     func page(
-        _ messages: [ShownMessage], of id: ConversationID, newest: Bool, floor: Seq, to viewer: Viewer
+        _ messages: [ShownMessage], of id: ConversationID, newest: Bool, floor: Seq, deletions: Int,
+        to viewer: Viewer
     ) {
         pages += 1
         guard let known = ledger[id] else { return fail("\(viewer.user) reads \(id), which does not exist") }
         for (place, message) in messages.enumerated() {
-            guard let stored = known.message(Seq(message.seq)), message.isSame(as: stored),
+            guard let stored = known.message(Seq(message.seq)), message.isSame(as: stored, for: viewer.user),
                 known.shows(Seq(message.seq), to: viewer.user)
             else { return fail("\(viewer.user) reads \(message.seq) of \(id), which is not so") }
+            if !message.isDeleted, stored.fate.isDeleted,
+                deletionsTold.prefix(deletions).contains(where: { $0 == (id, stored.seq) })
+            {
+                fail("\(viewer.user) reads \(message.seq) of \(id) after its deletion was told of")
+            }
             if place > 0, messages[place - 1].seq != message.seq + 1 {
                 fail("\(viewer.user) reads \(message.seq) of \(id) after \(messages[place - 1].seq)")
             }
@@ -252,6 +271,7 @@ final class ChatChecker {
                 return "lacks \(missing) of \(visible) of \(id)"
             }
             if !viewer.isLate, let missing = lacksStatus(viewer, id, known, screen) { return missing }
+            if let wrong = showsWrongly(viewer, known, screen) { return "\(wrong) of \(id)" }
         }
         return nil
     }
@@ -260,6 +280,8 @@ final class ChatChecker {
     private func lacksStatus(
         _ viewer: Viewer, _ id: ConversationID, _ known: ChatLedger.Conversation, _ screen: Screen?
     ) -> String? {
+        // Where receipts were hidden for a while nobody owes them.
+        if ledger.privacy.everFlagged.contains(id) { return nil }
         // Who joined again is not told of what it had sent before.
         guard known.isMember(viewer.user), let joined = known.stays[viewer.user]?.last?.from,
             let sent = known.sent[viewer.user]?.filter({ $0 >= joined })
@@ -303,24 +325,10 @@ final class ChatChecker {
             if row.lastAt != known.messages.last?.timestamp {
                 return "\(id) is listed with an older activity"
             }
+            let preview = known.messages.last?.preview(for: user) ?? ""
+            if row.preview != preview { return "\(id) is listed with \"\(row.preview)\", not \"\(preview)\"" }
             if known.isGroup && row.title != known.title { return "\(id) is listed as \(row.title)" }
         }
         return nil
-    }
-}
-
-/// A message as a frame shows it.
-struct ShownMessage: Hashable {
-    var conversation: ConversationID
-    var seq: UInt64
-    /// Empty for a system message.
-    var sender: String
-    var id: String
-    var content: String
-    var isSystem: Bool
-
-    func isSame(as stored: ChatLedger.Message) -> Bool {
-        if isSystem != stored.isSystem { return false }
-        return isSystem || (sender == stored.sender.text && id == stored.id.text && content == stored.content)
     }
 }

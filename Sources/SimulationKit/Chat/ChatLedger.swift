@@ -12,9 +12,13 @@ struct ChatLedger {
         var sender: UserID
         var device: DeviceID?
         var id: ClientMessageID
+        /// As it was sent.
         var content: String
         var isSystem: Bool
         var timestamp: Timestamp
+        var messageID: MessageID
+        var replyTo: MessageID?
+        var fate = Fate()
     }
 
     /// From joining to leaving; both are seqs that the member may see.
@@ -39,6 +43,8 @@ struct ChatLedger {
         /// Seqs of own messages, ascending.
         var sent: [UserID: [Seq]] = [:]
         var memberEpoch: UInt64 = 0
+        /// Of the last change of a message.
+        var rev = Rev.zero
         var title = ""
 
         var head: Seq { Seq(UInt64(messages.count)) }
@@ -83,7 +89,8 @@ struct ChatLedger {
         var id: ClientMessageID
     }
 
-    private(set) var conversations: [ConversationID: Conversation] = [:]
+    var conversations: [ConversationID: Conversation] = [:]
+    var privacy = Privacy()
     private var seqs: [SendKey: Seq] = [:]
     private var versions: [UserID: InboxVersion] = [:]
 
@@ -99,6 +106,11 @@ struct ChatLedger {
         case (_, .group(let outcome)):
             guard let change = outcome.change, let record = change.message else { return nil }
             return committed(record, change)
+        case (.changeMessage(let command), .messageChanged(let outcome)): return committed(command, outcome)
+        case (.privacy(let command), .privacy(let outcome)): return privacy.committed(command, outcome)
+        case (.memberFlags(let updates), _):
+            for update in updates { privacy.committed(update) }
+            return nil
         case (.receipts(let batch), .receipts(let outcomes)):
             for (mark, outcome) in zip(batch.marks, outcomes) {
                 if let wrong = committed(mark, outcome) { return wrong }
@@ -148,6 +160,7 @@ struct ChatLedger {
             if let earlier = seqs[key] {
                 return "\(record.clientMessageID) is stored at \(earlier) and at \(record.seq)"
             }
+            if privacy.isBlocked(id) { return "\(id) is blocked and \(record.sender) has seq \(record.seq)" }
             seqs[key] = record.seq
             conversation.lastSent[record.sender] = record.seq
             conversation.sent[record.sender, default: []].append(record.seq)
@@ -157,7 +170,7 @@ struct ChatLedger {
             Message(
                 seq: record.seq, ordinal: ordinal, sender: record.sender, device: record.senderDevice,
                 id: record.clientMessageID, content: record.content, isSystem: isSystem,
-                timestamp: record.timestamp))
+                timestamp: record.timestamp, messageID: record.messageID, replyTo: record.replyTo))
         conversations[id] = conversation
         return nil
     }

@@ -9,6 +9,7 @@ struct SimulatedSend {
     var recipient: Recipient
     var conversation: ConversationID
     var content: String
+    var replyTo: MessageID?
     /// The highest seq told of before it began.
     var floor: Seq
     /// The connection of its first attempt.
@@ -21,11 +22,22 @@ struct SimulatedSend {
     var retryAt: UInt64?
 }
 
+/// A page of history that was asked for.
+struct SimulatedHistory {
+    var conversation: ConversationID
+    var before: UInt64?
+    var floor: Seq
+    /// Deletions that were told of before.
+    var deletions: Int
+}
+
 /// A request over REST that is not answered yet.
 struct DeviceCall {
     enum What {
         case list
         case group(GroupRequest)
+        case privacy(PrivacyRequest)
+        case change(MessageChangeRequest, seq: Seq, in: ConversationID)
     }
     var what: What
     var floor: Seq
@@ -61,7 +73,7 @@ struct SimulatedDevice {
     var cursor: String?
     var sends: [SimulatedSend] = []
     var calls: [UInt64: DeviceCall] = [:]
-    var histories: [String: (conversation: ConversationID, before: UInt64?, floor: Seq)] = [:]
+    var histories: [String: SimulatedHistory] = [:]
     /// Receipts that wait for their `ok`, by ref.
     var receipts: [String: (conversation: ConversationID, seq: UInt64, isRead: Bool)] = [:]
     var sent = 0
@@ -110,6 +122,7 @@ struct ChatPlan {
     var disconnects = 0.0
     var stalls = 0.0
     var groupChanges = 0.0
+    var privacyChanges = 0.0
     /// Groups with more members are fanned out by their epoch.
     var directMax = 100
 
@@ -122,6 +135,7 @@ struct ChatPlan {
         stalls = random.chance(percent: 40) ? Double.random(in: 0...3, using: &random) : 0
         directMax = [1, 2, 100].randomElement(using: &random) ?? 100
         groupChanges = Double.random(in: 2...15, using: &random)
+        privacyChanges = random.chance(percent: 40) ? Double.random(in: 0.5...4, using: &random) : 0
         for number in 0..<Int.random(in: 2...5, using: &random) {
             let user = UserID(unchecked: "person\(number)")
             users.append(user)

@@ -207,6 +207,7 @@ extension Simulation {
                 return "\(name): \(differs)"
             }
         }
+        if let differs = chat.checker.privacyDiffers() { return differs }
         for node in nodes where node.isUp {
             for (group, partition) in node.chat.shell?.led.sorted(by: { $0.key < $1.key }) ?? []
             where partition.machines.conversations.outstandingCount > 0 {

@@ -36,6 +36,7 @@ extension Simulation {
             chat.devices[number].lastMessage[message.conversation] = object.text("message_id").map {
                 (message.seq, $0)
             }
+        case "update": chat.checker.updated(object, to: viewer)
         case "status":
             guard let conversation = object.conversation, let seq = object.number("seq"),
                 let user = object.text("user_id"), let word = object.text("status")
@@ -76,6 +77,7 @@ extension Simulation {
         let send = chat.devices[number].sends.remove(at: place)
         chat.checker.acknowledged(
             send, by: chat.devices[number].viewer, seq: Seq(seq), in: conversation)
+        chat.checker.noteSent(send, seq: seq, by: chat.devices[number].viewer)
         guard send.attempts == 1, send.connection == id else { return }
         chat.devices[number].stored.append((send.id, send.recipient))
         if chat.devices[number].stored.count > 8 { chat.devices[number].stored.removeFirst() }
@@ -115,7 +117,7 @@ extension Simulation {
             }
             chat.devices[number].sends[place].retryAt =
                 now + UInt64.random(in: 50_000...600_000, using: &chat.devices[number].random)
-        case "not_member", "recipient_unknown", "not_found":
+        case "not_member", "recipient_unknown", "not_found", "blocked":
             chat.devices[number].sends.remove(at: place)
             chat.checker.refused(send, code, user: chat.devices[number].viewer.user)
         default: chat.checker.fail("\(send.id) was refused: \(object)")
@@ -137,7 +139,7 @@ extension Simulation {
         }
         chat.checker.page(
             messages, of: asked.conversation, newest: asked.before == nil, floor: asked.floor,
-            to: chat.devices[number].viewer)
+            deletions: asked.deletions, to: chat.devices[number].viewer)
     }
 
     private func answered(_ number: Int, _ ticket: UInt64, _ result: OperationResult) {
@@ -157,7 +159,12 @@ extension Simulation {
             if case .create = request.change, refusal.code == .unknown, !chat.groups.contains(request.group) {
                 chat.groups.append(request.group)
             }
-        case (.list, .refused): break
+        case (.change(let request, _, _), .messageChanged(let event)):
+            chat.checker.acknowledged(request, event)
+        case (.change(let request, let seq, let conversation), .refused(let refusal)):
+            chat.checker.refused(request, refusal, of: seq, in: conversation, floor: call.floor)
+        case (.privacy(let request), .privacy): chat.checker.acknowledged(request)
+        case (.list, .refused), (.privacy, .refused): break
         default: chat.checker.fail("the answer to \(call.what) is \(result)")
         }
     }
@@ -173,14 +180,4 @@ extension JSONObject {
     }
 
     var conversation: ConversationID? { text("conversation_id").flatMap { ConversationID($0) } }
-}
-
-extension ShownMessage {
-    init?(_ object: JSONObject, isSystem: Bool) {
-        guard let conversation = object.conversation, let seq = object.number("seq") else { return nil }
-        self.init(
-            conversation: conversation, seq: seq, sender: object.text("sender_id") ?? "",
-            id: object.text("client_message_id") ?? "", content: object.text("content") ?? "",
-            isSystem: isSystem)
-    }
 }

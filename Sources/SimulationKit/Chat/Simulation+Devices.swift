@@ -46,12 +46,16 @@ extension Simulation {
             }
         }
         if draw(number, percent: chat.plan.groupChanges) { return changeGroup(number, on: id) }
+        if draw(number, percent: chat.plan.privacyChanges) { return changePrivacy(number, on: id) }
         switch Int.random(in: 0..<100, using: &chat.devices[number].random) {
-        case 0..<50: for _ in 0..<(draw(number, percent: 25) ? 3 : 1) { beginSend(number, on: id) }
+        case 0..<50:
+            let count = draw(number, percent: 25) ? 3 : 1
+            for _ in 0..<count { beginSend(number, on: id) }
         case 50..<75: acknowledge(number, on: id)
         case 75..<83: readHistory(number, on: id)
         case 83..<87: list(number, on: id)
         case 87..<90: misuse(number, on: id)
+        case 90..<97: changeMessage(number, on: id)
         default: break
         }
     }
@@ -83,7 +87,8 @@ extension Simulation {
             SimulatedSend(
                 number: chat.devices[number].sent, id: ClientMessageID(unchecked: name), recipient: recipient,
                 conversation: conversation,
-                content: "body of \(name)", floor: chat.checker.head(conversation), connection: id))
+                content: "body of \(name)", replyTo: repliedTo(by: number, in: conversation),
+                floor: chat.checker.head(conversation), connection: id))
         write(chat.devices[number].sends.count - 1, of: number, on: id)
     }
 
@@ -93,11 +98,11 @@ extension Simulation {
         chat.devices[number].sends[place].writtenAt = now
         chat.devices[number].sends[place].retryAt = nil
         let send = chat.devices[number].sends[place]
-        self.send(.text(Self.frame(send.id, send.recipient, send.content)), up: id)
+        self.send(.text(Self.frame(send.id, send.recipient, send.content, replyTo: send.replyTo)), up: id)
     }
 
     private static func frame(
-        _ id: ClientMessageID, _ recipient: Recipient, _ content: String
+        _ id: ClientMessageID, _ recipient: Recipient, _ content: String, replyTo: MessageID? = nil
     ) -> [UInt8] {
         var json = JSONWriter()
         json.beginObject()
@@ -114,6 +119,7 @@ extension Simulation {
         json.field("message_type", "text")
         json.field("content", content)
         json.field("timestamp", 1)
+        if let replyTo { json.field("reply_to", replyTo) }
         json.endObject()
         return json.bytes
     }
@@ -192,7 +198,9 @@ extension Simulation {
         let before: UInt64? =
             draw(number, percent: 40)
             ? UInt64.random(in: 1...(head.raw + 1), using: &chat.devices[number].random) : nil
-        chat.devices[number].histories[ref] = (conversation, before, head)
+        chat.devices[number].histories[ref] = SimulatedHistory(
+            conversation: conversation, before: before, floor: head,
+            deletions: chat.checker.deletionsTold.count)
         var json = JSONWriter()
         json.beginObject()
         json.field("type", "history")
