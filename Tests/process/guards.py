@@ -87,7 +87,8 @@ async def copies(cluster, extra):
 
     # While the original is away nobody can tell the copy from it, but only one of the two is ever let in.
     await cluster.kill(3)
-    copy = ExtraNode(node_file(cluster, extra / "hot", 9))
+    shutil.copytree(f"{cluster.directory}/node3", extra / "moved")
+    copy = ExtraNode(node_file(cluster, extra / "moved", 9))
     try:
         async def joined():
             return (await cluster.http(cluster.admin_port(9), "GET", "/readyz", seconds=2)).status == 200
