@@ -50,6 +50,9 @@ struct FaultPlan {
     init() {}
 
     init(_ random: inout SeededGenerator) {
+        #if !MUTANTS
+        var later = random
+        #endif
         nodes = [1, 2, 3, 3, 3, 4, 5, 5, 5, 6, 7].randomElement(using: &random) ?? 3
         hosts = nodes + Int.random(in: 0...2, using: &random)
         partitions = 1 << Int.random(in: 0...3, using: &random)
@@ -59,7 +62,7 @@ struct FaultPlan {
         let candidates: [FaultKind] = [
             .crashes, .powerLosses, .partitions, .oneWayPartitions, .linkBreaks, .pauses, .slowDisks,
             .stalledDisks, .fullDisks, .failedSyncs, .bitFlips, .wipes, .transfers, .moves, .joins, .drains,
-            .decommissions, .coordinatorKills, .clonedDisks, .rolledBackDisks,
+            .decommissions, .coordinatorKills,
         ]
         kinds = candidates.filter { _ in random.chance(percent: 55) }
         if kinds.isEmpty { kinds = [.crashes] }
@@ -77,5 +80,12 @@ struct FaultPlan {
         moveBytesPerSecond = (128 << 10) << UInt64.random(in: 0...5, using: &random)
         chunkBytes = 256 << Int.random(in: 0...6, using: &random)
         chat = ChatPlan(&random)
+        // Known seeds of planted bugs were found before there was any of this, and draw what they drew.
+        #if !MUTANTS
+        later = later.split()
+        kinds += [.clonedDisks, .rolledBackDisks].filter { _ in later.chance(percent: 55) }
+        chat.changesMessages = true
+        if later.chance(percent: 40) { chat.privacyChanges = Double.random(in: 0.5...4, using: &later) }
+        #endif
     }
 }

@@ -24,6 +24,7 @@ struct ChatScenarioTests {
     @Test func f8AMemberIsInNoSnapshot() { run(.f8UserInNoSnapshot, atLeast: 2) }
     @Test func f9InboxesLagBehind() { run(.f9InboxLags, atLeast: 2) }
     @Test func f10APushComesBeforeTheRow() { run(.f10PushBeforeTheRow, atLeast: 3) }
+    @Test func f11BlocksRaceWithSends() { run(.f11BlocksRaceWithSends, atLeast: 3) }
     @Test func f13ADeviceHangsUpInTheMiddleOfACatchUp() { run(.f13HungUpInTheMiddleOfACatchUp, atLeast: 8) }
     @Test func f14AnOldMembershipComesLate() { run(.f14OldMembershipComesLate, atLeast: 20) }
     @Test func f12AMemberIsRemovedWhileOffline() { run(.f12RemovedWhileOffline, atLeast: 2) }

@@ -9,6 +9,7 @@ package enum ChatScenario: String, CaseIterable, Sendable {
     case f1LeaderDiesBeforeFanout, f2UserPartitionWithoutQuorum, f3RowsReordered
     case f4RemoveAddRemoveOverLeaders, f5DriverOfAnOldTerm, f6PartitionMovesMidFanout, f7GatewayDies
     case f8UserInNoSnapshot, f9InboxLags, f10PushBeforeTheRow, f12RemovedWhileOffline
+    case f11BlocksRaceWithSends
     case f13HungUpInTheMiddleOfACatchUp, f14OldMembershipComesLate
 
     /// Runs the case; `happened` counts how often it came to pass.
@@ -49,6 +50,10 @@ package enum ChatScenario: String, CaseIterable, Sendable {
             plan.chat.directMax = 1
             plan.chat.groupChanges = 25
         case .f10PushBeforeTheRow: plan.chat.disconnects = 0
+        case .f11BlocksRaceWithSends:
+            plan.chat.privacyChanges = 8
+            plan.chat.changesMessages = true
+            plan.chat.groupChanges = 1
         case .f13HungUpInTheMiddleOfACatchUp:
             // Links that break make sessions ask for what they have missed; leaders that are stopped make them wait.
             plan.kinds = [.linkBreaks, .linkBreaks, .linkBreaks, .pauses]
@@ -143,6 +148,11 @@ final class ChatStrike {
                 simulation.schedule(
                     .diskRecovers(node: victim.number, boot: victim.boots), after: 2_000_000)
             }
+        case .f11BlocksRaceWithSends:
+            let isFlagged = outcomes.contains { if case .memberFlags = $0 { true } else { false } }
+            guard isFlagged, isDue(simulation, pause: 400_000) else { return }
+            // Whoever carries the news into the conversations, and whoever takes it, changes in the middle.
+            handOver(group, of: node, simulation)
         case .f12RemovedWhileOffline:
             guard let outcome = groupChange(outcomes), case .remove(let user) = outcome.command.change,
                 isDue(simulation, pause: 500_000)

@@ -123,6 +123,8 @@ struct ChatPlan {
     var stalls = 0.0
     var groupChanges = 0.0
     var privacyChanges = 0.0
+    /// Messages are edited, deleted, reacted and replied to.
+    var changesMessages = false
     /// Groups with more members are fanned out by their epoch.
     var directMax = 100
 
@@ -135,7 +137,6 @@ struct ChatPlan {
         stalls = random.chance(percent: 40) ? Double.random(in: 0...3, using: &random) : 0
         directMax = [1, 2, 100].randomElement(using: &random) ?? 100
         groupChanges = Double.random(in: 2...15, using: &random)
-        privacyChanges = random.chance(percent: 40) ? Double.random(in: 0.5...4, using: &random) : 0
         for number in 0..<Int.random(in: 2...5, using: &random) {
             let user = UserID(unchecked: "person\(number)")
             users.append(user)

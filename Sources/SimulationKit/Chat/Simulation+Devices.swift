@@ -46,7 +46,9 @@ extension Simulation {
             }
         }
         if draw(number, percent: chat.plan.groupChanges) { return changeGroup(number, on: id) }
-        if draw(number, percent: chat.plan.privacyChanges) { return changePrivacy(number, on: id) }
+        if chat.plan.privacyChanges > 0, draw(number, percent: chat.plan.privacyChanges) {
+            return changePrivacy(number, on: id)
+        }
         switch Int.random(in: 0..<100, using: &chat.devices[number].random) {
         case 0..<50:
             let count = draw(number, percent: 25) ? 3 : 1
@@ -55,7 +57,7 @@ extension Simulation {
         case 75..<83: readHistory(number, on: id)
         case 83..<87: list(number, on: id)
         case 87..<90: misuse(number, on: id)
-        case 90..<97: changeMessage(number, on: id)
+        case 90..<97 where chat.plan.changesMessages: changeMessage(number, on: id)
         default: break
         }
     }

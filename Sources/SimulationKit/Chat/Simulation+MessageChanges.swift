@@ -32,7 +32,7 @@ extension Simulation {
 
     /// Some sends are replies to what stands on the screen.
     func repliedTo(by number: Int, in conversation: ConversationID) -> MessageID? {
-        guard chat.devices[number].random.chance(percent: 15),
+        guard chat.plan.changesMessages, chat.devices[number].random.chance(percent: 15),
             let seq = chat.checker.screens[number]?[conversation]?.messages.keys.max()
         else { return nil }
         return chat.checker.ledger[conversation]?.message(Seq(seq))?.messageID
