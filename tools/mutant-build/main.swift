@@ -3,7 +3,7 @@ import SimulationKit
 import Vocabulary
 
 // The simulation with a bug in it: simulate --list | [--mutant NAME] [--scenario NAME] [--seeds N] [--seed S]
-// [--first S] [--threads N] [--expect-violation]. This build has no libraries, so its few options are read here.
+// [--first S] [--from S] [--threads N] [--expect-violation]. This build has no libraries, so its few options are read here.
 
 func option(_ name: String) -> String? {
     let all = CommandLine.arguments
@@ -33,6 +33,7 @@ if let name = option("scenario") {
     command.scenario = scenario
 }
 command.first = option("first").flatMap(UInt64.init).map { [$0] } ?? []
+command.from = option("from").flatMap(UInt64.init)
 command.historyLines = option("history").flatMap(Int.init) ?? 60
 command.threads = option("threads").flatMap(Int.init)
 command.expectsViolation = CommandLine.arguments.contains("--expect-violation")
