@@ -6,9 +6,38 @@ import Wire
 package enum SessionScenario: String, CaseIterable, Sendable {
     /// The user's inbox is at a later version, and what that version is about is still being read.
     case cursorAmidCatchUp = "cursor-amid-catch-up"
+    /// The user's partition has a new leader, which knows nothing of the session; what came meanwhile was pushed to
+    /// nobody.
+    case renewedSession = "renewed-session"
 
     /// Runs it; `happened` is false when the story could not be told.
     package func run(seed: UInt64) -> (result: SimulationResult, happened: Bool) {
+        switch self {
+        case .cursorAmidCatchUp: cursorAmidCatchUp(seed: seed)
+        case .renewedSession: renewedSession(seed: seed)
+        }
+    }
+
+    private func renewedSession(seed: UInt64) -> (result: SimulationResult, happened: Bool) {
+        var random = SeededGenerator(seed: seed)
+        let before = InboxVersion(UInt64.random(in: 1...50, using: &random))
+        let after = InboxVersion(before.raw + UInt64.random(in: 1...50, using: &random))
+        var told = ToldSession()
+        told.open(at: before)
+        told.leaderChanged(now: after)
+        let asked = told.isCatchingUp
+        told.endCatchUp()
+        told.pass(milliseconds: 10_000)
+        let isAtEnd = told.cursors.last?.version == after
+        let violations =
+            asked && isAtEnd ? [] : ["a session whose leader is new does not learn what it has missed (G6)"]
+        let result = SimulationResult(
+            seed: seed, violations: violations, hash: after.raw, milliseconds: told.now.raw, messages: 0,
+            sends: 0, reads: 0, faults: [:], history: [])
+        return (result, asked)
+    }
+
+    private func cursorAmidCatchUp(seed: UInt64) -> (result: SimulationResult, happened: Bool) {
         var random = SeededGenerator(seed: seed)
         let before = InboxVersion(UInt64.random(in: 1...50, using: &random))
         let after = InboxVersion(before.raw + UInt64.random(in: 1...50, using: &random))
@@ -73,6 +102,20 @@ private struct ToldSession {
             if case .openSession = $0 { true } else { false }
         }
         cursors = []
+    }
+
+    /// The new leader answers the session's renewal, if it asks for one: it lacks what is at `head`.
+    mutating func leaderChanged(now version: InboxVersion) {
+        step { machine, _, out in machine.renew(out: &out) }
+        let missed = SessionOpened.Missed(
+            conversation: Self.conversation, position: .start, head: Self.head)
+        finish(.opened(SessionOpened(version: version, missed: [missed]))) {
+            if case .openSession = $0 { true } else { false }
+        }
+    }
+
+    var isCatchingUp: Bool {
+        waiting.contains { if case .catchUp = $0.operation { true } else { false } }
     }
 
     mutating func push(_ event: SessionPush.Event) {
