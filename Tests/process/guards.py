@@ -101,14 +101,19 @@ async def copies(cluster, extra):
         equal(copy.process.poll(), None, "and the copy stays")
     finally:
         copy.kill()
+    # What the copy has acknowledged meanwhile, the original lacks: from now on the copy's disk is node 3's.
+    home = pathlib.Path(cluster.directory) / "node3"
+    shutil.copy(home / "node.yaml", extra / "moved" / "node.yaml")
+    shutil.rmtree(home)
+    (extra / "moved").rename(home)
 
 
 async def write(cluster, text):
     """More entries in many partitions."""
-    async with Client(cluster, "ada", 1) as ada:
+    async with Client(cluster, "ada", 1):
         for number in range(40):
-            async with Client(cluster, f"user{number}", 2):
-                await ada.sent(f"user{number}", f"{text} {number}")
+            async with Client(cluster, f"user{number}", 2) as user:
+                await user.sent("ada", f"{text} {number}")
 
 
 async def set_back(cluster, extra):
