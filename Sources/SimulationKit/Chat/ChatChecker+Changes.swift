@@ -61,7 +61,7 @@ extension ChatChecker {
             return fail("\(name) is told of a change of \(seq) of \(id), of which it is no member then")
         }
         var screen = screens[viewer.number]?[id] ?? Screen()
-        var state = screen.messages[seq] ?? ShownState(content: nil)
+        var state = screen.messages[seq] ?? ShownState()
         let isTrue: Bool
         switch change {
         case "edited":
@@ -87,9 +87,10 @@ extension ChatChecker {
     /// A device's own send is on its screen.
     func noteSent(_ send: SimulatedSend, seq: UInt64, by viewer: Viewer) {
         let id = send.conversation
-        if screens[viewer.number]?[id]?.messages[seq]?.content != nil { return }
-        var state = screens[viewer.number]?[id]?.messages[seq] ?? ShownState(content: nil)
-        state.content = send.content
+        var state = screens[viewer.number]?[id]?.messages[seq] ?? ShownState()
+        state.isShown = true
+        // An edit may have been faster.
+        state.content = state.content ?? send.content
         screens[viewer.number, default: [:]][id, default: Screen()].messages[seq] = state
     }
 
@@ -99,7 +100,7 @@ extension ChatChecker {
         guard known.isMember(viewer.user), let visible = known.visible(to: viewer.user) else { return nil }
         for seq in visible {
             guard let stored = known.message(Seq(seq)), !stored.isSystem else { continue }
-            guard let state = screen?.messages[seq], state.content != nil else {
+            guard let state = screen?.messages[seq], state.isShown else {
                 // It came when that was history.
                 if viewer.isLate { continue }
                 return "does not show \(seq)"

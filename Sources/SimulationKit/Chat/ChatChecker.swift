@@ -40,7 +40,7 @@ final class ChatChecker {
         var isLate: Bool
     }
 
-    private(set) var ledger = ChatLedger()
+    var ledger = ChatLedger()
     private(set) var violations: [String] = []
     var screens: [Int: [ConversationID: Screen]] = [:]
     private var acknowledgedHead: [ConversationID: Seq] = [:]

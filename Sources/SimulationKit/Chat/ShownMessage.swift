@@ -50,14 +50,17 @@ struct ShownMessage: Hashable {
 
 /// One message on a device's screen: as it was shown, with every update since.
 struct ShownState: Hashable {
-    /// `nil` for one that only updates were heard of.
+    /// The message itself came, or was sent from here. Of others only updates were heard: what became of a message
+    /// before a device was added is told to nobody, so an edit of it (a content) does not make it complete.
+    var isShown = false
     var content: String?
     var isDeleted = false
     var reactions: [UserID: String] = [:]
 
-    init(content: String?) { self.content = content }
+    init() {}
 
     init(_ message: ShownMessage) {
+        isShown = true
         content = message.content
         isDeleted = message.isDeleted
         reactions = message.reactions
