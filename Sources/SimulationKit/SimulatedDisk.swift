@@ -96,6 +96,8 @@ struct SimulatedDisk {
         segments.append(Segment(header: header, bytes: header.encoded()))
         encoder.rotate(to: header)
         table.use(segment: number, bytes: segmentBytes)
+        // The new segment has none before the one that is being written.
+        lastRecord = nil
     }
 
     /// The record in flight is durable.
