@@ -9,25 +9,7 @@ struct LargeGroupTests {
     private let users = (0..<300).map { UserID(unchecked: "user\($0)") }
     private let partitions = 16
 
-    private func cluster() -> TestCluster {
-        let cluster = TestCluster(partitions: partitions)
-        let create = GroupChange.create(name: "large", members: users)
-        _ = cluster.call(.group(GroupRequest(group: club, actor: ann, change: create)))
-        cluster.advance(2_000)
-        return cluster
-    }
-
-    private func connected(_ cluster: TestCluster, _ user: UserID) -> TestDevice {
-        let device = TestDevice(cluster, user, phone)
-        device.connect()
-        cluster.settle()
-        device.finishOpening()
-        return device
-    }
-
-    private func change(_ cluster: TestCluster, _ asked: GroupChange) {
-        _ = cluster.call(.group(GroupRequest(group: club, actor: ann, change: asked)))
-    }
+    private func cluster() -> TestCluster { .withGroup(of: users, partitions: partitions) }
 
     @Test func aMessageNamesItsSenderOnlyAndCarriesItsBodyOnce() throws {
         let store = TestStore()
@@ -52,7 +34,7 @@ struct LargeGroupTests {
 
     @Test func everybodyHasItLiveOrAtReconnect() {
         let cluster = cluster()
-        let live = users.prefix(40).map { connected(cluster, $0) }
+        let live = users.prefix(40).map { cluster.connected($0) }
         let asked = cluster.queryCount
         for number in 1...5 {
             _ = cluster.send(ann, to: .group(club), "\(number)")
@@ -66,7 +48,7 @@ struct LargeGroupTests {
             #expect(row?.head == Seq(6) && row?.unread == 5)
         }
         #expect(cluster.store(of: club).reader.dirtyConversations() == [])
-        let late = connected(cluster, users[299])
+        let late = cluster.connected(users[299])
         #expect(late.written[club] == [1, 2, 3, 4, 5, 6])
     }
 
@@ -88,12 +70,12 @@ struct LargeGroupTests {
 
     @Test func whoJoinsSeesFromThereAndWhoLeavesUpToThere() {
         let cluster = cluster()
-        let cats = connected(cluster, cat)
-        let firsts = connected(cluster, users[0])
+        let cats = cluster.connected(cat)
+        let firsts = cluster.connected(users[0])
         _ = cluster.send(ann, to: .group(club), "2")
-        change(cluster, .add([cat]))
+        cluster.change(.add([cat]))
         _ = cluster.send(ann, to: .group(club), "4")
-        change(cluster, .remove(users[0]))
+        cluster.change(.remove(users[0]))
         _ = cluster.send(ann, to: .group(club), "6")
         cluster.advance(2_000)
         #expect(cats.written[club] == [3, 4, 5, 6])
@@ -103,8 +85,8 @@ struct LargeGroupTests {
 
     @Test func changesOfOneTurnKeepEveryMemberInItsBounds() {
         let cluster = cluster()
-        let cats = connected(cluster, cat)
-        let firsts = connected(cluster, users[0])
+        let cats = cluster.connected(cat)
+        let firsts = cluster.connected(users[0])
         // Proposed together, fanned out together.
         for (number, asked) in [GroupChange.add([cat]), .remove(users[0])].enumerated() {
             cluster.ask(.send(request(ann, to: .group(club), "a\(number)")))
@@ -118,7 +100,7 @@ struct LargeGroupTests {
 
     @Test func aNewLeaderOfUsersAsksWhoTheMembersAre() {
         let cluster = cluster()
-        let devices = users.prefix(60).map { connected(cluster, $0) }
+        let devices = users.prefix(60).map { cluster.connected($0) }
         for place in 0..<partitions { cluster.failover(place) }
         cluster.advance(2_000)
         let asked = cluster.queryCount
@@ -132,7 +114,7 @@ struct LargeGroupTests {
     @Test(arguments: [0, 30, 60, 90])
     func aLeadersDeathInTheMiddleLosesAndDoublesNothing(lossPercent: Double) {
         let cluster = cluster()
-        let devices = users.prefix(80).map { connected(cluster, $0) }
+        let devices = users.prefix(80).map { cluster.connected($0) }
         for round in 1...4 {
             cluster.lossPercent = lossPercent
             for number in 1...3 { _ = cluster.send(ann, to: .group(club), "\(round)-\(number)") }

@@ -8,21 +8,7 @@ import Wire
 struct ReceiptCountsTests {
     private let users = (0..<80).map { UserID(unchecked: "user\($0)") }
 
-    private func cluster() -> TestCluster {
-        let cluster = TestCluster(partitions: 8)
-        let create = GroupChange.create(name: "large", members: users)
-        _ = cluster.call(.group(GroupRequest(group: club, actor: ann, change: create)))
-        cluster.advance(2_000)
-        return cluster
-    }
-
-    private func connected(_ cluster: TestCluster, _ user: UserID) -> TestDevice {
-        let device = TestDevice(cluster, user, phone)
-        device.connect()
-        cluster.settle()
-        device.finishOpening()
-        return device
-    }
+    private func cluster() -> TestCluster { .withGroup(of: users, partitions: 8) }
 
     private func read(_ cluster: TestCluster, _ users: some Sequence<UserID>, upTo seq: UInt64) {
         for user in users {
@@ -37,9 +23,9 @@ struct ReceiptCountsTests {
 
     @Test func sendersAreToldHowManyAndNotWho() throws {
         let cluster = cluster()
-        let sender = connected(cluster, ann)
-        let idle = connected(cluster, users[70])
-        for user in users.prefix(40) { _ = connected(cluster, user) }
+        let sender = cluster.connected(ann)
+        let idle = cluster.connected(users[70])
+        for user in users.prefix(40) { _ = cluster.connected(user) }
         _ = cluster.send(ann, to: .group(club), "2")
         cluster.advance(2_500)
         read(cluster, users.prefix(25), upTo: 2)
@@ -57,7 +43,7 @@ struct ReceiptCountsTests {
 
     @Test func atMostOnceASecondHoweverManyReceipts() {
         let cluster = cluster()
-        let sender = connected(cluster, ann)
+        let sender = cluster.connected(ann)
         _ = cluster.send(ann, to: .group(club), "2")
         cluster.advance(3_000)
         let before = sender.counts.count
@@ -75,7 +61,7 @@ struct ReceiptCountsTests {
 
     @Test func whoWasAwayIsToldAtReconnect() {
         let cluster = cluster()
-        let sender = connected(cluster, ann)
+        let sender = cluster.connected(ann)
         _ = cluster.send(ann, to: .group(club), "2")
         cluster.advance(2_000)
         sender.disconnect()
@@ -91,7 +77,7 @@ struct ReceiptCountsTests {
     /// The leader dies when the receipts are committed and nobody was told, however long that took.
     @Test func aNewLeaderTellsWhatTheOldOneOwed() {
         let cluster = cluster()
-        let sender = connected(cluster, ann)
+        let sender = cluster.connected(ann)
         _ = cluster.send(ann, to: .group(club), "2")
         cluster.advance(2_000)
         func deliver(_ users: some Sequence<UserID>) {
@@ -123,7 +109,7 @@ struct ReceiptCountsTests {
             case 0: _ = cluster.send(user, to: .group(club), "\(number)")
             case 1:
                 let change: GroupChange = Bool.random(using: &random) ? .remove(user) : .add([user])
-                _ = cluster.call(.group(GroupRequest(group: club, actor: ann, change: change)))
+                cluster.change(change)
             case 2, 3: read(cluster, [user], upTo: UInt64.random(in: 1...seq.raw, using: &random))
             default:
                 cluster.ask(

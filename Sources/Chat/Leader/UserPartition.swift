@@ -7,20 +7,20 @@ import Wire
 /// Made when this node's leadership of the partition begins and dropped when it ends. Sessions come back by
 /// themselves: `unknownSessions` answers the next refresh, and connections register again.
 package struct UserPartition<Home: MachineHome>: Sendable {
-    private let home: Home
-    private let limits: Limits
-    private var users: [UserID: Home.User] = [:]
-    private var inbox = InboxMerger()
-    private var acks = AckMerger()
-    private var snapshots = MemberSnapshots()
-    private var privacy: PrivacyMachine
-    private var push: PushMachine
-    private var board: PresenceBoard
+    let home: Home
+    let limits: Limits
+    var users: [UserID: Home.User] = [:]
+    var inbox = InboxMerger()
+    var acks = AckMerger()
+    var snapshots = MemberSnapshots()
+    var privacy: PrivacyMachine
+    var push: PushMachine
+    var board: PresenceBoard
     /// Who waits for a user to be committed.
     private var ensuring: [UserID: [UInt64]] = [:]
     /// Who waits for a change of an account.
-    private var accounts: Set<UInt64> = []
-    private var erasure = ErasureMachine()
+    var accounts: Set<UInt64> = []
+    var erasure = ErasureMachine()
     private var nextAcks: Tick = .zero
     private var nextExpiry: Tick = .zero
     private var nextQueries: Tick = .zero
@@ -93,33 +93,6 @@ package struct UserPartition<Home: MachineHome>: Sendable {
         }
     }
 
-    private mutating func account<View: StateView>(
-        _ token: UInt64, _ request: AccountRequest, _ now: Moment, _ reader: ChatReader<View>
-    ) -> [ChatDirective] {
-        let user = request.user
-        let inbox = inbox
-        let command = AccountCommand(request, token: token, at: now.wall) { inbox.row(of: user, in: $0) }
-        if let command {
-            accounts.insert(token)
-            return [.propose(.account(command))]
-        }
-        let machine = users[user]
-        let result = reader.answer(request, pending: inbox.rows(of: user)) { devices in
-            machine?.read { $0.connected(devices, now: now.wall) } ?? devices
-        }
-        return [.reply(token, result)]
-    }
-
-    private mutating func applied(_ outcome: AccountOutcome, _ now: Moment) -> [ChatDirective] {
-        acks.forget(outcome.revoked, of: outcome.user)
-        if outcome.isErased { erasure.noted() }
-        push.note(outcome.pushes.map { PushKey(user: outcome.user, conversation: $0) }, now: now.tick)
-        let answer: [ChatDirective] =
-            accounts.remove(outcome.token) == nil
-            ? [] : [.reply(outcome.token, OperationResult(outcome.result) { .account($0) })]
-        return answer + lazily(users[outcome.user]?.change { $0.applied(outcome, now: now) } ?? [])
-    }
-
     private mutating func ensure<View: StateView>(
         _ token: UInt64, _ user: UserID, _ now: Moment, _ reader: ChatReader<View>
     ) -> [ChatDirective] {
@@ -128,105 +101,6 @@ package struct UserPartition<Home: MachineHome>: Sendable {
         let isProposed = ensuring[user] != nil
         ensuring[user, default: []].append(token)
         return isProposed ? [] : [.propose(.ensureUsers([user], at: now.wall))]
-    }
-
-    private mutating func open<View: StateView>(
-        _ token: UInt64, _ request: OpenSession, _ now: Moment, _ reader: ChatReader<View>
-    ) -> [ChatDirective] {
-        let user = request.user
-        let pending = inbox.rows(of: user)
-        let positions = positions(of: user, reader)
-        let (home, limits) = (home, limits)
-        let directives = users[user, default: home.house(UserMachine(user: user, limits: limits))].change {
-            $0.open(token, request, now: now, reader: reader, pending: pending, positions: positions)
-        }
-        return lazily(directives)
-    }
-
-    private mutating func refresh(
-        _ token: UInt64, _ refreshes: [SessionRefresh], _ now: Moment
-    ) -> [ChatDirective] {
-        var unknown: [SessionKey] = []
-        for refresh in refreshes {
-            let done = users[refresh.user]?.change { $0.refresh(refresh, now: now) }
-            if done?.isKnown != true { unknown.append(refresh.session) }
-            _ = lazily(done?.1 ?? [])
-        }
-        return [.reply(token, .unknownSessions(unknown))]
-    }
-
-    private func states<View: StateView>(_ reader: ChatReader<View>) -> PresenceBoard.States {
-        let (users, acks) = (users, acks)
-        return { user in
-            let committed = acks.lastSeen(user) ?? reader.lastSeen(user)
-            return users[user]?.read { $0.presence(lastSeen: committed) }
-                ?? PresenceState(user: user, online: false, lastSeen: committed)
-        }
-    }
-
-    private func presence<View: StateView>(of user: UserID, _ reader: ChatReader<View>) -> PresenceState {
-        let committed = acks.lastSeen(user) ?? reader.lastSeen(user)
-        return users[user]?.read { $0.presence(lastSeen: committed) }
-            ?? PresenceState(user: user, online: false, lastSeen: committed)
-    }
-
-    /// Takes an item of fan-out: live sessions at once, rows for the next batch.
-    package mutating func received<View: StateView>(
-        _ item: FanoutItem, now: Moment, reader: ChatReader<View>, live: inout LiveBatch
-    ) -> [ChatDirective] {
-        var query: MemberQuery?
-        let expanded = snapshots.expand(item, now: now.tick, query: &query)
-        let directives = expanded.map { take($0, now, reader, &live) } ?? []
-        return directives + (query.map { [.askMembers($0)] } ?? [])
-    }
-
-    /// Takes who the members of a large group are; items have waited for it.
-    package mutating func received<View: StateView>(
-        _ snapshot: MemberSnapshot, now: Moment, reader: ChatReader<View>
-    ) -> [ChatDirective] {
-        var query: MemberQuery?
-        var live = LiveBatch()
-        var directives: [ChatDirective] = []
-        for item in snapshots.take(snapshot, now: now.tick, query: &query) {
-            directives += take(item, now, reader, &live)
-        }
-        return live.take() + directives + (query.map { [.askMembers($0)] } ?? [])
-    }
-
-    private mutating func take<View: StateView>(
-        _ item: FanoutItem, _ now: Moment, _ reader: ChatReader<View>, _ live: inout LiveBatch
-    ) -> [ChatDirective] {
-        var pushes: [LivePush] = []
-        for target in item.targets {
-            guard users[target.user] != nil else { continue }
-            let before = row(of: target.user, in: item.conversation, reader)
-            let positions = positions(of: target.user, reader)
-            pushes +=
-                users[target.user]?.change {
-                    $0.receive(item, target, before: before, positions: positions)
-                } ?? []
-        }
-        live.add(pushes, of: item)
-        inbox.merge(item, now: now.tick)
-        privacy.met(item, reader)
-        #if MUTANTS
-        if Mutant.active == .rowsAckedEarly {
-            let ack = FanoutAck(
-                partition: item.partition, conversation: item.conversation, rev: item.rev)
-            return [.acknowledge(ack)]
-        }
-        #endif
-        return []
-    }
-
-    /// Somebody writes in a conversation of these users: live sessions only, and not past a block.
-    package func received<View: StateView>(
-        _ item: TypingItem, reader: ChatReader<View>
-    ) -> [ChatDirective] {
-        item.targets.flatMap { user -> [LivePush] in
-            guard let machine = users[user], !reader.isBlocked(item.event.user, by: user) else { return [] }
-            return machine.read { $0.typing(item.event) }
-        }.merged
     }
 
     package var hasCopies: Bool { privacy.hasCopies }
@@ -346,41 +220,11 @@ package struct UserPartition<Home: MachineHome>: Sendable {
         return directives
     }
 
-    private mutating func takePushes<View: StateView>(
-        _ now: Moment, _ reader: ChatReader<View>, _ isQuiet: (QuietHours, Timestamp) -> Bool
-    ) -> [ChatDirective] {
-        if push.isIdle { return [] }
-        let (inbox, acks) = (inbox, acks)
-        return push.take(
-            now: now, reader: reader, pending: { inbox.rows(of: $0) },
-            positions: { Self.positions(of: $0, acks, reader) },
-            isQuiet: { user in
-                reader.settings(of: user).quietHours.map { isQuiet($0, now.wall) } ?? false
-            })
-    }
-
-    /// The result of a job that this leadership ordered.
-    package mutating func pushed(_ result: PushJobResult, now: Moment) -> [ChatDirective] {
-        push.finished(result, now: now)
-    }
-
-    private mutating func expire(_ user: UserID, _ now: Moment) -> [ChatDirective] {
-        let directives = lazily(users[user]?.change { $0.expire(now: now) } ?? [])
-        if users[user]?.read({ $0.isIdle }) == true { users[user] = nil }
-        return directives
-    }
-
     /// A conversation's answer to `ChatDirective.eraseMember`.
     package mutating func erased(
         _ request: EraseMemberRequest, _ result: OperationResult, now: Moment
     ) -> [ChatDirective] {
         erasure.answered(request, result, now: now)
-    }
-
-    /// A node is gone, or pushes to it were lost: its sessions must register again.
-    package mutating func lost(_ node: NodeID, now: Moment) {
-        for user in users.keys.sorted() { _ = lazily(users[user]?.change { $0.lost(node, now: now) } ?? []) }
-        board.lost(node)
     }
 
     /// Leadership ends: everybody who waits is answered.
@@ -395,7 +239,7 @@ package struct UserPartition<Home: MachineHome>: Sendable {
     }
 
     /// Merges what may be written down later, and passes the rest on.
-    private mutating func lazily(_ directives: [ChatDirective]) -> [ChatDirective] {
+    mutating func lazily(_ directives: [ChatDirective]) -> [ChatDirective] {
         directives.filter { directive in
             switch directive {
             case .seen(let mark):
@@ -409,38 +253,6 @@ package struct UserPartition<Home: MachineHome>: Sendable {
                 return false
             default: return true
             }
-        }
-    }
-
-    // The closures hold only what they read, never `self`: a copy of it would make every change copy the
-    // users.
-
-    private func positions<View: StateView>(
-        of user: UserID, _ reader: ChatReader<View>
-    ) -> UserMachine.Positions {
-        Self.positions(of: user, acks, reader)
-    }
-
-    private static func positions<View: StateView>(
-        of user: UserID, _ acks: AckMerger, _ reader: ChatReader<View>
-    ) -> UserMachine.Positions {
-        { device, conversation in
-            acks.position(
-                of: device, of: user, in: conversation,
-                committed: reader.position(of: device, of: user, in: conversation))
-        }
-    }
-
-    /// The user's row, with what is not yet committed.
-    private func row<View: StateView>(
-        of user: UserID, in conversation: ConversationID, _ reader: ChatReader<View>
-    ) -> () -> InboxRow? {
-        let inbox = inbox
-        return {
-            let pending = inbox.row(of: user, in: conversation)
-            guard var row = reader.inboxRow(user, conversation) else { return pending }
-            if let pending { row.merge(pending) }
-            return row
         }
     }
 }
