@@ -8,15 +8,20 @@ import Wire
 @Suite struct ClearTests {
     private let tablet = DeviceID(unchecked: "tablet")
 
-    private func clear(_ cluster: TestCluster, _ user: UserID, upTo seq: UInt64? = nil) -> OperationResult? {
-        let request = ClearRequest(conversation: annBob, user: user, upTo: seq.map { Seq($0) })
+    private func clear(
+        _ cluster: TestCluster, _ user: UserID, upTo seq: UInt64? = nil,
+        in conversation: ConversationID = annBob
+    ) -> OperationResult? {
+        let request = ClearRequest(conversation: conversation, user: user, upTo: seq.map { Seq($0) })
         defer { cluster.advance(3_000) }
         return cluster.call(.clear(request))
     }
 
-    private func history(_ cluster: TestCluster, _ user: UserID) -> [UInt64] {
+    private func history(
+        _ cluster: TestCluster, _ user: UserID, in conversation: ConversationID = annBob
+    ) -> [UInt64] {
         let query = HistoryQuery(
-            conversation: annBob, user: user, bound: nil, order: .ascending, limit: 100)
+            conversation: conversation, user: user, bound: nil, order: .ascending, limit: 100)
         guard case .history(let page)? = cluster.call(.history(query)) else { return [] }
         return page.messages.map(\.seq.raw)
     }
@@ -135,5 +140,69 @@ import Wire
             return
         }
         #expect(refusal.code == .notMember)
+    }
+
+    /// Cat comes to a group that shows all of its past: seqs 1 to 4 are older than she, 5 is her joining.
+    private func joined() -> (TestCluster, TestDevice) {
+        let cluster = TestCluster()
+        for user in [ann, bob, cat] { _ = cluster.call(.ensureUser(user)) }
+        let cats = cluster.connected(cat)
+        var settings = GroupSettingsEdit()
+        settings.history = .all
+        cluster.change(.create(GroupCreation(name: "g", settings: settings, members: [bob])))
+        for number in 2...4 { _ = cluster.send(bob, to: .group(club), "\(number)") }
+        cluster.change(.add([cat]))
+        _ = cluster.send(bob, to: .group(club), "6")
+        cluster.advance(2_000)
+        return (cluster, cats)
+    }
+
+    @Test func whatIsOlderThanOnesJoiningGoesToo() {
+        let (cluster, cats) = joined()
+        #expect(history(cluster, cat, in: club) == [1, 2, 3, 4, 5, 6])
+        #expect(clear(cluster, cat, upTo: 3, in: club) == .ok)
+        #expect(history(cluster, cat, in: club) == [4, 5, 6])
+        #expect(history(cluster, bob, in: club) == [1, 2, 3, 4, 5, 6])
+        let row = cluster.rows(of: cat).first
+        #expect(row?.cleared == Seq(3) && row?.unread == 1, "what is left is listed, and as unread as before")
+        let told = cats.events.compactMap { event -> Seq? in
+            guard case .settings(let row) = event else { return nil }
+            return row.cleared
+        }
+        #expect(told == [Seq(3)])
+        #expect(clear(cluster, cat, upTo: 2, in: club) == .ok, "goes forward only")
+        #expect(history(cluster, cat, in: club) == [4, 5, 6])
+    }
+
+    @Test(arguments: [true, false])
+    func whoComesBackDoesNotSeeItAgain(byInvite: Bool) {
+        let (cluster, _) = joined()
+        _ = clear(cluster, cat, upTo: 3, in: club)
+        cluster.change(.remove(cat))
+        if byInvite {
+            cluster.change(.invite(InviteOffer(secret: secret(1), lastsMilliseconds: nil, usesMax: nil)))
+            _ = cluster.call(.group(GroupRequest(group: club, actor: cat, change: .join(secret(1)))))
+        } else {
+            cluster.change(.add([cat]))
+        }
+        cluster.advance(2_000)
+        #expect(history(cluster, cat, in: club) == [4, 5, 6, 7, 8])
+        #expect(cluster.rows(of: cat).first?.cleared == Seq(3))
+    }
+
+    /// The same holds for a message that she deleted for herself.
+    @Test func whoComesBackDoesNotSeeWhatItDeletedForItself() {
+        let (cluster, _) = joined()
+        let message = MessageID(conversation: club, seq: Seq(3))
+        let hide = MessageChangeRequest(message: message, actor: cat, change: .deleteForMe)
+        _ = cluster.call(.changeMessage(hide))
+        cluster.change(.remove(cat))
+        cluster.change(.add([cat]))
+        let query = HistoryQuery(conversation: club, user: cat, bound: nil, order: .ascending, limit: 100)
+        guard case .history(let page)? = cluster.call(.history(query)) else {
+            Issue.record("no history")
+            return
+        }
+        #expect(page.messages.filter { $0.amendments.deletedAt != nil }.map(\.seq) == [Seq(3)])
     }
 }

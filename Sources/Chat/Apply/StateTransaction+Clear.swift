@@ -25,8 +25,10 @@ extension StateTransaction {
         }
         let last = member.lastVisible(head: record.head)
         let upTo = min(request.upTo ?? last, last)
-        guard upTo >= member.firstDelivered else { return outcome }
-        member.firstVisible = upTo.next
+        guard upTo > member.cleared else { return outcome }
+        // Also below the joining: the group may show that, and devices may have it from an earlier membership.
+        member.cleared = upTo
+        member.firstVisible = max(member.firstVisible, upTo.next)
         member.markOrdinal = max(member.markOrdinal, ordinal(of: upTo, in: record, request.conversation))
         record.rev = record.rev.next
         store(member, of: request.conversation, in: &record)

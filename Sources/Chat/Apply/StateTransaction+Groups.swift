@@ -78,9 +78,12 @@ extension StateTransaction {
         var added: [ConversationMember] = []
         var named: [(UserID, MemberResult)] = []
         for user in users.unique {
-            let isMember = member(user, of: command.group, stored)?.isMember ?? false
+            let former = member(user, of: command.group, stored)
+            let isMember = former?.isMember == true
             named.append((user, isMember ? .already : .added))
-            if !isMember { added.append(ConversationMember(user: user, role: .member, joining: record)) }
+            if !isMember {
+                added.append(ConversationMember(user: user, role: .member, joining: record, after: former))
+            }
         }
         if added.isEmpty { return unchanged(command, record, named: named) }
         guard record.memberCount + added.count <= command.membersMax else {
@@ -162,12 +165,16 @@ extension StateTransaction {
 
 extension ConversationMember {
     /// A member who joins with the next change of `record`. Whoever comes back begins anew: what passed
-    /// meanwhile it sees only where the group shows its history.
-    init(user: UserID, role: GroupRole, joining record: ConversationRecord) {
+    /// meanwhile it sees only where the group shows its history. What it deleted for itself stays deleted.
+    init(
+        user: UserID, role: GroupRole, joining record: ConversationRecord, after former: Self? = nil
+    ) {
         self.init(
             user: user, role: role, joinedSeq: record.head.next, joinedEpoch: record.memberEpoch + 1,
             markOrdinal: record.ordinal)
-        firstVisible = record.settings.history.first(joining: joinedSeq)
+        cleared = former?.cleared ?? .zero
+        firstVisible = max(record.settings.history.first(joining: joinedSeq), cleared.next)
+        hiddenCount = former?.hiddenCount ?? 0
     }
 }
 

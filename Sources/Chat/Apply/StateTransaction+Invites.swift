@@ -85,7 +85,8 @@ extension StateTransaction {
             return refused(.tooManyMembers(max: command.membersMax), command)
         }
         var record = stored
-        let member = ConversationMember(user: user, role: .member, joining: record)
+        let former = member(user, of: command.group, stored)
+        let member = ConversationMember(user: user, role: .member, joining: record, after: former)
         record.memberCount += 1
         forgetRequests(of: [user], command.group)
         let event = SystemEvent(event: .joined, actor: command.actor, users: [user])

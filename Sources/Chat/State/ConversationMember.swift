@@ -10,6 +10,8 @@ package struct ConversationMember: Hashable, Sendable {
     package var joinedSeq: Seq
     /// The first seq this member may read back to: before `joinedSeq` where the group shows its history.
     package var firstVisible: Seq
+    /// Everything up to here this member took out of its list, for good: coming back does not bring it back.
+    package var cleared: Seq = .zero
     /// The last seq this member may see; zero while it is a member.
     package var leftSeq: Seq = .zero
     /// The conversation's member epoch when it joined: who is the oldest member.
@@ -48,8 +50,6 @@ package struct ConversationMember: Hashable, Sendable {
 
     /// The first seq that is news for this member.
     package var firstDelivered: Seq { max(joinedSeq, firstVisible) }
-    /// The last seq that this member took out of its list; zero when it has everything that it was given.
-    package var cleared: Seq { firstVisible > joinedSeq ? firstVisible.previous : .zero }
 
     package var isMember: Bool { leftSeq == .zero }
     package var isAdmin: Bool { isMember && role != .member }
@@ -69,6 +69,7 @@ extension ConversationMember {
         writer.u8(role.tag)
         writer.counter(joinedSeq)
         writer.counter(firstVisible)
+        writer.counter(cleared)
         writer.counter(leftSeq)
         writer.varint(joinedEpoch)
         writer.counter(delivered)
@@ -91,6 +92,7 @@ extension ConversationMember {
         role = try reader.groupRole()
         joinedSeq = try reader.counter()
         firstVisible = try reader.counter()
+        cleared = try reader.counter()
         leftSeq = try reader.counter()
         joinedEpoch = try reader.varint()
         delivered = try reader.counter()
