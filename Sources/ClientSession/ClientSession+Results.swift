@@ -59,10 +59,10 @@ extension ClientSession {
         }
     }
 
-    /// The refusal a result carries; a result of the wrong kind is this server's fault.
+    /// The refusal a result carries; a result of the wrong kind is this server's fault, and says nothing of what was done.
     package static func refusal(_ result: OperationResult) -> Refusal {
         if case .refused(let refusal) = result { return refusal }
-        return Refusal(.unavailable, "the answer was of another kind")
+        return Refusal(.unknown, "the answer was of another kind", retryAfterMilliseconds: 1_000)
     }
 
     /// True for refusals that time may heal.

@@ -127,6 +127,7 @@ struct RestCluster: Sendable {
         if let refusal { throw refusal }
     }
 
-    /// A result of the wrong kind is this server's fault.
-    static let wrongKind = Refusal(.unavailable, "the answer was of another kind")
+    /// A result of the wrong kind is this server's fault, and says nothing of what was done.
+    static let wrongKind = Refusal(
+        .unknown, "the answer was of another kind", retryAfterMilliseconds: 1_000)
 }

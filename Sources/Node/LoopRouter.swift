@@ -22,6 +22,7 @@ actor LoopRouter {
 
     let loop: any EventLoop
     private let index: UInt64
+    private let bootEpoch: UInt64
     private let ports: NodePorts
     private var machine: OperationRouter
     private var counter: UInt64 = 0
@@ -45,13 +46,13 @@ actor LoopRouter {
     init(loop: any EventLoop, index: Int, ports: NodePorts, limits: Limits, bootEpoch: UInt32) {
         self.loop = loop
         self.index = UInt64(index)
+        self.bootEpoch = UInt64(bootEpoch)
         self.ports = ports
         machine = OperationRouter(limits: limits, bootEpoch: UInt64(bootEpoch))
     }
 
     func perform(_ operation: Operation, group: GroupID, completion: @escaping Completion) {
-        counter += 1
-        let id = OperationRouter.request(counter, of: index)
+        let id = nextRequest()
         completions[id] = completion
         startTicking()
         run { machine, out in
@@ -59,10 +60,14 @@ actor LoopRouter {
         }
     }
 
+    private func nextRequest() -> UInt64 {
+        counter += 1
+        return OperationRouter.request(counter, of: index, bootEpoch: bootEpoch)
+    }
+
     /// Asks this node's own replica first, whoever leads; the leader when it cannot answer.
     func readHere(_ query: HistoryQuery, group: GroupID, completion: @escaping Completion) {
-        counter += 1
-        let id = OperationRouter.request(counter, of: index)
+        let id = nextRequest()
         askedHere[id] = Asked(query: query, group: group, completion: completion)
         ports.readStale(id: id, group: group, query)
     }

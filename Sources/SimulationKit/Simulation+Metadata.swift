@@ -112,13 +112,18 @@ extension Simulation {
     func driveConfigurations(of node: SimulatedNode) {
         for group in node.replicas.keys.sorted() where node.replicas[group]?.isLeader == true {
             guard let partition = group.partition, let assignment = node.metadata.assignment(of: partition),
-                var status = node.raft.status(of: group)
+                let status = node.raft.status(of: group)
             else { continue }
-            if areFaultsOn && random.chance(percent: plan.hastePercent) {
-                // Asked out of turn: the machine must refuse what would be unsafe.
-                status.isConfigurationInFlight = false
+            var step = assignment.nextStep(of: partition, status: status)
+            if areFaultsOn && random.chance(percent: plan.hastePercent), status.isConfigurationInFlight {
+                // Asked out of turn: the machine must refuse what would be unsafe. Group 0 cannot: a leader's report is
+                // its word, and this one does not lie.
+                var hasty = status
+                hasty.isConfigurationInFlight = false
+                let next = assignment.nextStep(of: partition, status: hasty)
+                if case .change? = next { step = next }
             }
-            switch assignment.nextStep(of: partition, status: status) {
+            switch step {
             case .change(let voters, let learners):
                 if case .success = node.raft.changeConfiguration(group: group, to: voters, learners: learners)
                 {

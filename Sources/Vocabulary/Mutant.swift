@@ -70,6 +70,7 @@ package enum Mutant: String, CaseIterable, Sendable {
     case catchUpRepeats = "CATCH_UP_REPEATS"
     case cursorAhead = "CURSOR_AHEAD"
     case versionAhead = "VERSION_AHEAD"
+    case requestIDReused = "REQUEST_ID_REUSED"
 
     /// The one that is planted in this process.
     package nonisolated(unsafe) static var active: Mutant?

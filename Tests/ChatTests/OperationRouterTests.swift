@@ -215,10 +215,27 @@ struct OperationRouterTests {
         #expect(first[0].stream > 1 << 32)
     }
 
+    private static func request(_ count: UInt64, of index: UInt64, bootEpoch: UInt64 = 3) -> UInt64 {
+        OperationRouter.request(count, of: index, bootEpoch: bootEpoch)
+    }
+
+    /// What a process asked, and was not answered before it ended, is answered to the next one on its node.
+    @Test mutating func anAnswerToAProcessThatIsGoneIsNone() {
+        let old = Self.request(1, of: 2, bootEpoch: 3)
+        let new = Self.request(1, of: 2, bootEpoch: 4)
+        perform(new, read, View(leader: one))
+        _ = take()
+        answered(old, .result(.unknownSessions([])), by: one)
+        #expect(take() == [])
+        answered(new, .result(.ok), by: one)
+        #expect(take() == [.complete(new, .ok)])
+        #expect(OperationRouter.index(of: old) == 2 && OperationRouter.index(of: new) == 2)
+    }
+
     @Test func nothingIsTakenBehindWhatWasDeclined() {
         var gate = StreamGate()
-        let source = StreamGate.Source(node: one, request: OperationRouter.request(7, of: 0), group: group)
-        let other = StreamGate.Source(node: one, request: OperationRouter.request(7, of: 1), group: group)
+        let source = StreamGate.Source(node: one, request: Self.request(7, of: 0), group: group)
+        let other = StreamGate.Source(node: one, request: Self.request(7, of: 1), group: group)
         func admits(_ stream: UInt64, _ position: UInt64, _ source: StreamGate.Source) -> Bool {
             gate.admits(StreamPlace(stream: stream, position: position), from: source)
         }

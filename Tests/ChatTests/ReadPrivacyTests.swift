@@ -75,6 +75,22 @@ struct ReadPrivacyTests {
         #expect(cluster.store(of: bob).reader.flagsDue().isEmpty)
     }
 
+    /// A block told the conversation, ahead of its beginning, that bob has them off; then he turned them on.
+    @Test func aNewConversationKnowsThatTheyAreOnAgain() {
+        _ = cluster.call(.privacy(.block(bob, peer: ann, isBlocked: true)))
+        receipts(bob, false)
+        _ = cluster.call(.privacy(.block(bob, peer: ann, isBlocked: false)))
+        cluster.advance(1_000)
+        receipts(bob, true)
+        cluster.advance(1_000)
+        _ = cluster.send(ann, to: .user(bob), "1", device: phone)
+        cluster.advance(3_000)
+        read(bob, annBob, 1)
+        #expect(cluster.store(of: annBob).reader.conversation(annBob)?.hidesReads == false)
+        #expect(annPhone.known(.read, of: bob, in: annBob) == Seq(1))
+        #expect(cluster.store(of: bob).reader.flagsDue().isEmpty)
+    }
+
     @Test func groupsAlwaysTell() {
         receipts(bob, false)
         _ = cluster.call(

@@ -142,6 +142,14 @@ import Wire
         #expect(rig.answer(.refused(Refusal(.notFound, "no"))) == ["error not_found t"])
     }
 
+    /// It says nothing of what was done: `unknown`, and not a refusal that promises that nothing was.
+    @Test func anAnswerOfAnotherKindIsUnknown() {
+        var rig = SessionRig.synced()
+        rig.send("a")
+        #expect(rig.answer(.ok) == ["error unknown a"])
+        #expect(ClientSession.refusal(.ok).code == .unknown)
+    }
+
     @Test func aReceiptByMessageIDIsMergedToo() {
         var rig = SessionRig.synced()
         rig.message(1, 5, rev: 5, at: SessionRig.position(4, 4))

@@ -96,11 +96,10 @@ extension StateTransaction {
         if let stored = try? reader.varint(), stored <= mark.version { remove(key) }
     }
 
-    /// A direct conversation is new in a user's inbox: it is to know that the user has receipts off.
+    /// A direct conversation is new in a user's inbox, and no change before this one found it there: it is to know what
+    /// holds now.
     mutating func flagsDue(of user: UserID, for row: InboxRow) -> FlagsDue? {
-        guard row.kind == .direct, let peer = row.peer, let record = privacy(user),
-            !record.settings.readReceipts
-        else { return nil }
+        guard row.kind == .direct, let peer = row.peer, let record = privacy(user) else { return nil }
         let mark = FlagsMark(user: user, conversation: row.conversation, version: record.version)
         let due = FlagsDue(mark: mark, peer: peer)
         put(due)

@@ -148,15 +148,16 @@ package struct PrivacyMachine: Sendable {
         copies[place] = Copy(peer: peer, version: max(copies[place]?.version ?? 0, mark.version))
     }
 
-    /// A direct conversation's first message: its other side is told at once, ahead of any receipt.
+    /// A direct conversation's first message: its other side is told at once, ahead of any receipt. Also of receipts that
+    /// are on again: what was said ahead of the conversation, with a block for instance, may say that they are off.
     package mutating func met<View: StateView>(_ item: FanoutItem, _ reader: ChatReader<View>) {
         guard item.kind == .direct, item.messages.first?.seq == Seq(1) else { return }
         for target in item.targets {
-            guard let peer = item.peer(of: target.user), !reader.settings(of: target.user).readReceipts else {
-                continue
-            }
+            guard let peer = item.peer(of: target.user),
+                let version = reader.view.privacy(target.user)?.version
+            else { continue }
             let place = Place(user: target.user, conversation: item.conversation)
-            if copies[place] == nil { copies[place] = Copy(peer: peer, version: 1) }
+            if copies[place] == nil { copies[place] = Copy(peer: peer, version: version) }
         }
     }
 

@@ -63,10 +63,16 @@ package struct OperationRouter: Sendable {
         lastStream = bootEpoch << 32
     }
 
-    /// The id of a router's operation: which of the node's routers it is stands above. In what is sent, the number of
-    /// the attempt stands between them, the first is 0.
-    package static func request(_ count: UInt64, of index: UInt64) -> UInt64 { index << 48 | count }
-    package static func index(of request: UInt64) -> UInt64 { request >> 48 }
+    /// The id of a router's operation: above its count stand the number of the attempt in what is sent, from 0, which of
+    /// the node's routers it is, and the process. An answer to a process that is gone can reach the next one, and must
+    /// not be taken for an answer to what that one asked.
+    package static func request(_ count: UInt64, of index: UInt64, bootEpoch: UInt64) -> UInt64 {
+        #if MUTANTS
+        if Mutant.active == .requestIDReused { return (index & 0xFF) << 48 | count }
+        #endif
+        return (bootEpoch & 0xFF) << 56 | (index & 0xFF) << 48 | count
+    }
+    package static func index(of request: UInt64) -> UInt64 { request >> 48 & 0xFF }
 
     private static let attemptShift: UInt64 = 40
     private static let attemptMask: UInt64 = 0xFF << attemptShift

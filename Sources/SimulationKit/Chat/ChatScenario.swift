@@ -11,6 +11,7 @@ package enum ChatScenario: String, CaseIterable, Sendable {
     case f8UserInNoSnapshot, f9InboxLags, f10PushBeforeTheRow, f12RemovedWhileOffline
     case f11BlocksRaceWithSends
     case f13HungUpInTheMiddleOfACatchUp, f14OldMembershipComesLate
+    case f15AnswersToAProcessThatIsGone
 
     /// Runs the case; `happened` counts how often it came to pass.
     package func run(seed: UInt64) -> (result: SimulationResult, happened: Int) {
@@ -50,6 +51,11 @@ package enum ChatScenario: String, CaseIterable, Sendable {
             plan.chat.directMax = 1
             plan.chat.groupChanges = 25
         case .f10PushBeforeTheRow: plan.chat.disconnects = 0
+        case .f15AnswersToAProcessThatIsGone:
+            // All at one gateway, which soon knows everybody again.
+            plan.nodes = 3
+            plan.hosts = 3
+            plan.chat.pace = 100
         case .f11BlocksRaceWithSends:
             plan.chat.privacyChanges = 8
             plan.chat.changesMessages = true
@@ -166,7 +172,9 @@ final class ChatStrike {
             if groupChange(outcomes) != nil, simulation.areFaultsOn { happened += 1 }
         case .f3RowsReordered:
             if hasMessage(outcomes), simulation.areFaultsOn { happened += 1 }
-        case .f8UserInNoSnapshot, .f10PushBeforeTheRow, .f13HungUpInTheMiddleOfACatchUp: break
+        case .f8UserInNoSnapshot, .f10PushBeforeTheRow, .f13HungUpInTheMiddleOfACatchUp,
+            .f15AnswersToAProcessThatIsGone:
+            break
         }
     }
 
@@ -187,6 +195,15 @@ final class ChatStrike {
                 guard case .message = push.event, simulation.chat.random.chance(percent: 20) else { continue }
                 for addressee in push.addressees { comeBack(addressee.session, on: to, simulation) }
             }
+            return true
+        case (.f15AnswersToAProcessThatIsGone, .request(_, _, _, .send)):
+            let leader = simulation.node(to)
+            guard node.number == 1, isDue(simulation, pause: 600_000) else { return true }
+            // The leader gets it, and is slow: the gateway has died and serves again when the answer comes.
+            leader.syncFactor = 150
+            simulation.schedule(.diskRecovers(node: leader.number, boot: leader.boots), after: 1_500_000)
+            simulation.schedule(.crash(node: node.number), after: 20_000)
+            simulation.schedule(.boot(node: node.number), after: 220_000)
             return true
         default: return true
         }

@@ -137,7 +137,7 @@ extension ChatShell {
 
     func perform(_ operation: Operation, _ completion: Completion) {
         lastRequest += 1
-        let id = lastRequest
+        let id = OperationRouter.request(lastRequest, of: 0, bootEpoch: bootEpoch)
         completions[id] = completion
         let group = GroupID(operation.partition(count: partitionCount))
         route { $0.perform(id, operation, group: group, now: now.tick, view: self, out: &$1) }
