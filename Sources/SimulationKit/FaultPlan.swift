@@ -83,5 +83,7 @@ struct FaultPlan {
         kinds += [.clonedDisks, .rolledBackDisks].filter { _ in later.chance(percent: 55) }
         chat.changesMessages = true
         if later.chance(percent: 40) { chat.privacyChanges = Double.random(in: 0.5...4, using: &later) }
+        var rows = later.split()
+        if rows.chance(percent: 35) { chat.rowChanges = Double.random(in: 1...6, using: &rows) }
     }
 }

@@ -54,6 +54,9 @@ package enum Mutant: String, CaseIterable, Sendable {
     case systemCounted = "SYSTEM_COUNTED"
     case membershipWithoutEpoch = "MEMBERSHIP_WITHOUT_EPOCH"
     case inboxVersionKept = "INBOX_VERSION_KEPT"
+    case archiveKept = "ARCHIVE_KEPT"
+    case pendingRowIgnored = "PENDING_ROW_IGNORED"
+    case settingsNotShown = "SETTINGS_NOT_SHOWN"
     // Chat: fan-out.
     case outboxForgotten = "OUTBOX_FORGOTTEN"
     case outboxScalar = "OUTBOX_SCALAR"

@@ -8,7 +8,12 @@ extension InboxRow {
     /// Settings are the user's own: an update brings none, but a new message takes an unmuted row out of the
     /// archive, clearing unpins it too, and reading or sending ends a mark of unread.
     package mutating func merge(_ update: InboxRow) {
-        if update.headOrdinal > headOrdinal, !settings.isMuted(at: update.lastAt) {
+        #if MUTANTS
+        let isKept = Mutant.active == .archiveKept
+        #else
+        let isKept = false
+        #endif
+        if update.headOrdinal > headOrdinal, !settings.isMuted(at: update.lastAt), !isKept {
             settings.isArchived = false
         }
         if update.read > read || update.markOrdinal > markOrdinal { settings.isMarkedUnread = false }

@@ -86,7 +86,11 @@ extension StateTransaction {
             outcome.result = .failure(.noSuchConversation)
             return
         }
+        #if MUTANTS
+        if let pending, Mutant.active != .pendingRowIgnored { row.merge(pending) }
+        #else
         if let pending { row.merge(pending) }
+        #endif
         let wasPinned = row.settings.isPinned
         row.settings.apply(change)
         if row.settings.isPinned, !wasPinned,

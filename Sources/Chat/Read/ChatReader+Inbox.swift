@@ -60,6 +60,9 @@ extension ChatReader {
         var candidates = changedRows(of: open.user, after: after)
         let changed = Set(candidates.map(\.conversation))
         result.settings = candidates.filter { $0.settings.version > after }
+        #if MUTANTS
+        if Mutant.active == .settingsNotShown { result.settings = [] }
+        #endif
         for mark in open.cursor?.marks ?? [] where !changed.contains(mark.conversation) {
             if let row = view.inboxRow(open.user, mark.conversation) { candidates.append(row) }
         }

@@ -52,6 +52,9 @@ final class ChatChecker {
     var changes = 0
     var updatesTold = 0
     var blocksTold = 0
+    var rowChanges = 0
+    var rowsTold = 0
+    var toldRows: [Int: [ConversationID: ToldRow]] = [:]
     /// Deletions for everyone that some client was told of, in that order.
     var deletionsTold: [(conversation: ConversationID, seq: Seq)] = []
 
@@ -317,6 +320,9 @@ final class ChatChecker {
             if row.isMember != isMember { return "\(id) is listed with isMember \(row.isMember)" }
             if row.read != known.watermarks[user]?.read ?? .zero {
                 return "\(id) is listed with read \(row.read)"
+            }
+            if let own = ledger.rows[user, id]?.settings, own != ChatLedger.Rows.Settings(row.settings) {
+                return "\(id) is listed with \(row.settings), not \(own)"
             }
             guard isMember else { continue }
             if row.unread != known.unread(of: user) {

@@ -91,6 +91,7 @@ struct ChatLedger {
 
     var conversations: [ConversationID: Conversation] = [:]
     var privacy = Privacy()
+    var rows = Rows()
     private var seqs: [SendKey: Seq] = [:]
     private var versions: [UserID: InboxVersion] = [:]
 
@@ -116,8 +117,18 @@ struct ChatLedger {
                 if let wrong = committed(mark, outcome) { return wrong }
             }
             return nil
-        case (_, .inbox(let rows)):
-            for row in rows {
+        case (.account(let command), .account(let outcome)):
+            guard case .settings(let id, let change, let pending) = command.change,
+                case .success = outcome.result
+            else { return nil }
+            if let pending { rows.merge(pending, of: command.user) }
+            rows.set(change, of: command.user, in: id)
+            return nil
+        case (_, .inbox(let outcomes)):
+            if case .inboxBatch(let updates) = command {
+                for update in updates { rows.merge(update.row, of: update.user) }
+            }
+            for row in outcomes {
                 // I22: a user's inbox version strictly rises.
                 let known = versions[row.user] ?? .zero
                 guard row.version > known else {

@@ -38,6 +38,7 @@ struct DeviceCall {
         case group(GroupRequest)
         case privacy(PrivacyRequest)
         case change(MessageChangeRequest, seq: Seq, in: ConversationID)
+        case row(ConversationID, RowSettingsChange)
     }
     var what: What
     var floor: Seq
@@ -123,6 +124,7 @@ struct ChatPlan {
     var stalls = 0.0
     var groupChanges = 0.0
     var privacyChanges = 0.0
+    var rowChanges = 0.0
     /// Messages are edited, deleted, reacted and replied to.
     var changesMessages = false
     /// Groups with more members are fanned out by their epoch.

@@ -202,6 +202,7 @@ extension Simulation {
             if !device.isSynced { return "\(name) is not in step" }
             if !device.sends.isEmpty { return "\(name) waits for \(device.sends[0].id)" }
             if let lacks = chat.checker.lacks(device.viewer) { return "\(name) \(lacks)" }
+            if let lacks = chat.checker.lacksRow(device.viewer) { return "\(name) \(lacks)" }
             guard let rows = device.rows else { return "\(name) has no list" }
             if let differs = chat.checker.differs(rows, of: device.viewer.user) {
                 return "\(name): \(differs)"

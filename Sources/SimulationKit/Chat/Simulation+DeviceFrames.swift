@@ -36,6 +36,7 @@ extension Simulation {
             chat.devices[number].lastMessage[message.conversation] = object.text("message_id").map {
                 (message.seq, $0)
             }
+        case "conversation": chat.checker.row(object, to: viewer, on: id)
         case "update": chat.checker.updated(object, to: viewer)
         case "status":
             guard let conversation = object.conversation, let seq = object.number("seq"),
@@ -164,6 +165,9 @@ extension Simulation {
         case (.change(let request, let seq, let conversation), .refused(let refusal)):
             chat.checker.refused(request, refusal, of: seq, in: conversation, floor: call.floor)
         case (.privacy(let request), .privacy): chat.checker.acknowledged(request)
+        case (.row(let conversation, let change), .account(.row(let row))):
+            chat.checker.acknowledged(change, row, by: viewer, in: conversation)
+        case (.row, .refused(let refusal)): chat.checker.refused(refusal, of: call.what)
         case (.list, .refused), (.privacy, .refused): break
         default: chat.checker.fail("the answer to \(call.what) is \(result)")
         }

@@ -49,6 +49,9 @@ extension Simulation {
         if chat.plan.privacyChanges > 0, draw(number, percent: chat.plan.privacyChanges) {
             return changePrivacy(number, on: id)
         }
+        if chat.plan.rowChanges > 0, draw(number, percent: chat.plan.rowChanges) {
+            return changeRow(number, on: id)
+        }
         switch Int.random(in: 0..<100, using: &chat.devices[number].random) {
         case 0..<50:
             let count = draw(number, percent: 25) ? 3 : 1
