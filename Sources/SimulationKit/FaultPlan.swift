@@ -85,5 +85,11 @@ struct FaultPlan {
         if later.chance(percent: 40) { chat.privacyChanges = Double.random(in: 0.5...4, using: &later) }
         var rows = later.split()
         if rows.chance(percent: 35) { chat.rowChanges = Double.random(in: 1...6, using: &rows) }
+        var pushes = later.split()
+        if pushes.chance(percent: 35) {
+            chat.wakesDevices = true
+            if chat.rowChanges == 0 { chat.rowChanges = Double.random(in: 0.5...2, using: &pushes) }
+            if chat.privacyChanges == 0 { chat.privacyChanges = Double.random(in: 0.2...1, using: &pushes) }
+        }
     }
 }

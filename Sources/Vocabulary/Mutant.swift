@@ -57,6 +57,11 @@ package enum Mutant: String, CaseIterable, Sendable {
     case archiveKept = "ARCHIVE_KEPT"
     case pendingRowIgnored = "PENDING_ROW_IGNORED"
     case settingsNotShown = "SETTINGS_NOT_SHOWN"
+    // Chat: notifications.
+    case pushNotResumed = "PUSH_NOT_RESUMED"
+    case pushToldForgotten = "PUSH_TOLD_FORGOTTEN"
+    case pushPositionIgnored = "PUSH_POSITION_IGNORED"
+    case pushMuted = "PUSH_MUTED"
     // Chat: fan-out.
     case outboxForgotten = "OUTBOX_FORGOTTEN"
     case outboxScalar = "OUTBOX_SCALAR"

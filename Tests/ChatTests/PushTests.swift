@@ -129,6 +129,33 @@ import Wire
         }
     }
 
+    @Test func ofAPeerWhoIsBlockedMeanwhileNothingIsTold() throws {
+        let store = try store()
+        var machine = machine()
+        note(&machine, try store.apply(row(head: 1)), at: 0)
+        let block = BlockCommand(user: ann, peer: bob, isBlocked: true, blocksMax: 10, at: Timestamp(1))
+        try store.apply(.privacy(.block(block)))
+        let directives = take(&machine, store, at: 2_000)
+        #expect(ordered(directives) == nil && marked(directives)?.through == Seq(1))
+    }
+
+    /// The mark was not proposed: leadership was on the move, or the log was full.
+    @Test func whatWasToldStaysToldWhenTheMarkIsRefused() throws {
+        let store = try store()
+        var machine = machine()
+        note(&machine, try store.apply(row(head: 2)), at: 0)
+        #expect(ordered(take(&machine, store, at: 2_000)) != nil)
+        let done = machine.finished(
+            PushJobResult(
+                key: key, through: Seq(2), isClear: false,
+                devices: [.init(id: phone, registeredAt: Timestamp(1), ending: .done, told: Seq(2))]),
+            now: Moment(tick: Tick(2_100), wall: Timestamp(2_000)))
+        machine.refused([try #require(marked(done))], now: Tick(2_100))
+        let again = take(&machine, store, at: 4_000)
+        #expect(ordered(again) == nil)
+        #expect(marked(again)?.through == Seq(2) && marked(again)?.shown == Seq(2))
+    }
+
     @Test func aUserWithoutARegistrationHasNoOutbox() throws {
         let store = TestStore()
         try store.apply(

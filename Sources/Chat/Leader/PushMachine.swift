@@ -52,6 +52,9 @@ package struct PushMachine: Sendable {
 
     /// Begins as leader with what the outbox holds.
     package mutating func resume<View: StateView>(_ reader: ChatReader<View>, now: Tick) {
+        #if MUTANTS
+        if Mutant.active == .pushNotResumed { return }
+        #endif
         guard rules.isEnabled else { return }
         hasLeftOut = false
         note(reader.pushOutbox(), now: now)
@@ -98,7 +101,7 @@ package struct PushMachine: Sendable {
                             PushedMark(
                                 user: key.user, conversation: key.conversation,
                                 through: max(record.through, record.from.previous),
-                                isCleared: record.isClearDue)
+                                shown: entry.told.values.max() ?? .zero, isCleared: record.isClearDue)
                         ])))
             }
         }
@@ -129,11 +132,21 @@ package struct PushMachine: Sendable {
             }
             return job.devices.isEmpty ? nil : job
         }
+        #if MUTANTS
+        if Mutant.active == .pushMuted { job.isMuted = false }
+        #endif
+        if row.kind == .direct, let peer = row.peer, reader.isBlocked(peer, by: key.user) { return nil }
         let age = now.milliseconds - record.at.milliseconds
         guard row.isMember, !isQuiet, age <= Int64(rules.lifetimeMilliseconds) else { return nil }
         let start = max(record.from.previous, row.read)
         for (device, registration) in registrations {
-            let after = max(start, positions(device, key.conversation).seq, entry.told[device] ?? .zero)
+            #if MUTANTS
+            let position: Seq =
+                Mutant.active == .pushPositionIgnored ? .zero : positions(device, key.conversation).seq
+            #else
+            let position = positions(device, key.conversation).seq
+            #endif
+            let after = max(start, position, entry.told[device] ?? .zero)
             if after < record.through {
                 job.devices.append(.init(id: device, registration: registration, after: after))
             }
@@ -169,6 +182,12 @@ package struct PushMachine: Sendable {
             waiting[result.key] = entry
             return directives
         }
+        // Should the mark not be proposed, what was told stays told.
+        #if MUTANTS
+        if Mutant.active != .pushToldForgotten { inFlight[result.key] = entry }
+        #else
+        inFlight[result.key] = entry
+        #endif
         let shown = result.isClear ? .zero : entry.told.values.max() ?? .zero
         let mark = PushedMark(
             user: result.key.user, conversation: result.key.conversation,

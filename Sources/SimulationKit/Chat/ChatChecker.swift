@@ -54,6 +54,7 @@ final class ChatChecker {
     var blocksTold = 0
     var rowChanges = 0
     var rowsTold = 0
+    var pushBook = PushBook()
     var toldRows: [Int: [ConversationID: ToldRow]] = [:]
     /// Deletions for everyone that some client was told of, in that order.
     var deletionsTold: [(conversation: ConversationID, seq: Seq)] = []
@@ -67,7 +68,7 @@ final class ChatChecker {
             return fail("entry \(entry.index) has not one outcome for each command")
         }
         for (command, outcome) in zip(commands, outcomes) {
-            if let wrong = ledger.committed(command, outcome) { fail(wrong) }
+            if let wrong = ledger.committed(command, outcome, at: entry.index) { fail(wrong) }
         }
     }
 

@@ -10,6 +10,8 @@ protocol ChatHost: AnyObject {
     func propose(_ command: Command, group: GroupID) -> Result<Void, ProposalRefusal>
     /// Registers a read (rule Q1) and names it; `nil` when this node does not lead.
     func confirmRead(_ group: GroupID) -> UInt64?
+    /// The last entry that is applied here.
+    func applied(_ group: GroupID) -> LogIndex
     func reader(of group: GroupID) -> ChatReader<InMemoryStateStore.View>
 }
 
@@ -25,10 +27,12 @@ struct LedPartition {
     var origins: [UInt64: Origin] = [:]
     private var lastToken: UInt64 = 0
 
-    init(term: Term, partition: PartitionID, partitionCount: Int, limits: Limits) {
+    init(
+        term: Term, partition: PartitionID, partitionCount: Int, limits: Limits, push: PushMachine.Rules
+    ) {
         self.term = term
         machines = PartitionLeader(
-            partition: partition, partitionCount: partitionCount, limits: limits, push: .off,
+            partition: partition, partitionCount: partitionCount, limits: limits, push: push,
             home: MachinesInPlace())
     }
 

@@ -21,7 +21,7 @@ extension ChatLedger {
         struct Row {
             fileprivate var head: UInt64
             fileprivate var mark: UInt64
-            fileprivate var read: Seq
+            fileprivate(set) var read: Seq
             /// Everything that was ever set, in order.
             fileprivate(set) var history = [Settings()]
             var settings: Settings { history[history.count - 1] }

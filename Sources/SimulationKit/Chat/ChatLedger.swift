@@ -18,6 +18,8 @@ struct ChatLedger {
         var timestamp: Timestamp
         var messageID: MessageID
         var replyTo: MessageID?
+        /// The count of commands with it.
+        var command = 0
         var fate = Fate()
     }
 
@@ -92,6 +94,9 @@ struct ChatLedger {
     var conversations: [ConversationID: Conversation] = [:]
     var privacy = Privacy()
     var rows = Rows()
+    var standing = Standing()
+    /// Commands that were applied.
+    private(set) var commands = 0
     private var seqs: [SendKey: Seq] = [:]
     private var versions: [UserID: InboxVersion] = [:]
 
@@ -99,7 +104,11 @@ struct ChatLedger {
     func head(_ id: ConversationID) -> Seq { conversations[id]?.head ?? .zero }
 
     /// One command was applied for the first time anywhere. Returns what is wrong with what it did.
-    mutating func committed(_ command: Command, _ outcome: CommandOutcome) -> String? {
+    mutating func committed(
+        _ command: Command, _ outcome: CommandOutcome, at index: LogIndex
+    ) -> String? {
+        commands += 1
+        defer { standing.committed(command, outcome, at: index, rows, commands) }
         switch (command, outcome) {
         case (_, .message(let outcome)):
             guard let change = outcome.change, let record = change.message else { return nil }
@@ -181,7 +190,8 @@ struct ChatLedger {
             Message(
                 seq: record.seq, ordinal: ordinal, sender: record.sender, device: record.senderDevice,
                 id: record.clientMessageID, content: record.content, isSystem: isSystem,
-                timestamp: record.timestamp, messageID: record.messageID, replyTo: record.replyTo))
+                timestamp: record.timestamp, messageID: record.messageID, replyTo: record.replyTo,
+                command: commands))
         conversations[id] = conversation
         return nil
     }

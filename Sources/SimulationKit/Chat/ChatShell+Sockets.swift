@@ -22,6 +22,8 @@ enum Completion {
     /// A led partition's copies of flags.
     case flags([MemberFlagsUpdate], GroupID)
     case call(connection: UInt64, UInt64)
+    /// The messages of a push job.
+    case push(UInt64)
 }
 
 /// One socket of this node and its session.
@@ -169,6 +171,7 @@ extension ChatShell {
                 step(key.number) { $0.renew(out: &$1) }
             }
         case .nobody: break
+        case .push(let id): readForPush(id, result)
         case .flags(let updates, let group):
             if result == .ok { perform(led[group]?.machines.users.delivered(updates) ?? [], group) }
         case .call(let connection, let ticket): toDevices.append((connection, .answer(ticket, result)))

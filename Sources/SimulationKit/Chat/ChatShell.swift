@@ -35,21 +35,31 @@ final class ChatShell {
     var lastRefreshAll: Tick = .zero
     let rules: SessionRules
 
+    // Notifications.
+    let pushRules: PushMachine.Rules
+    var pushes: [UInt64: RunningPush] = [:]
+    var lastPush: UInt64 = 0
+
     // Out.
     var frames: [(to: NodeID, frame: PeerFrame)] = []
     var toDevices: [(connection: UInt64, DeviceBound)] = []
+    var toProvider: [ProviderCall] = []
     private var ownFrames: [PeerFrame] = []
 
     init(
-        node: NodeID, host: any ChatHost, partitionCount: Int, directMax: Int, bootEpoch: Int, now: Tick
+        node: NodeID, host: any ChatHost, partitionCount: Int, plan: ChatPlan, bootEpoch: Int, now: Tick
     ) {
         self.node = node
         self.host = host
         self.partitionCount = partitionCount
         self.bootEpoch = UInt64(bootEpoch)
         var limits = Limits()
-        limits.fanoutDirectMax = directMax
+        limits.fanoutDirectMax = plan.directMax
         self.limits = limits
+        pushRules =
+            plan.wakesDevices
+            ? PushMachine.Rules(
+                isEnabled: true, graceMilliseconds: 2_000, lifetimeMilliseconds: 24 * 3_600_000) : .off
         rules = SessionRules(limits: limits)
         router = OperationRouter(limits: limits, bootEpoch: self.bootEpoch)
         nextRefresh = now + 10_000
@@ -61,7 +71,8 @@ final class ChatShell {
     func startLeading(_ group: GroupID, term: Term) {
         guard let partition = group.partition else { return }
         led[group] = LedPartition(
-            term: term, partition: partition, partitionCount: partitionCount, limits: limits)
+            term: term, partition: partition, partitionCount: partitionCount, limits: limits,
+            push: pushRules)
         led[group]?.machines.started(host.reader(of: group), now: now.tick)
         withFanout.insert(group)
     }
@@ -163,7 +174,8 @@ final class ChatShell {
                     guard let leader = host.leaders.leader(of: GroupID(item.partition)) else { continue }
                     post(.typing([item]), to: leader)
                 }
-            case .seen, .covered, .notify, .presenceChanged:
+            case .notify(let job): order(job, group)
+            case .seen, .covered, .presenceChanged:
                 preconditionFailure("a partition merges \(directive) itself")
             }
         }
@@ -302,8 +314,8 @@ final class ChatShell {
         if now.tick.raw / 60 != (now.tick.raw - min(now.tick.raw, milliseconds)) / 60 {
             for group in led.keys.sorted() {
                 let reader = host.reader(of: group)
-                // Quiet hours need time zones; nobody has some here.
-                let due = led[group]?.machines.tick(now: now, reader: reader) { _, _ in false }
+                // Whoever has quiet hours has them all the time here.
+                let due = led[group]?.machines.tick(now: now, reader: reader) { _, _ in true }
                 guard let due else { continue }
                 perform(due.directives, group)
                 send(due.resends)

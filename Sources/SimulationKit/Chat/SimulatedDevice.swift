@@ -39,6 +39,11 @@ struct DeviceCall {
         case privacy(PrivacyRequest)
         case change(MessageChangeRequest, seq: Seq, in: ConversationID)
         case row(ConversationID, RowSettingsChange)
+        case registerPush
+
+        var isPush: Bool {
+            if case .registerPush = self { true } else { false }
+        }
     }
     var what: What
     var floor: Seq
@@ -92,6 +97,11 @@ struct SimulatedDevice {
     var mismatches: Set<String> = []
     var lastMessage: [ConversationID: (seq: UInt64, id: String)] = [:]
 
+    /// Its user's partition knows where to tell it.
+    var isRegistered = false
+    /// Switched off for ever.
+    var isGone = false
+
     var isIdle: Bool { sends.isEmpty && calls.isEmpty && receipts.isEmpty }
 
     mutating func ref() -> String {
@@ -125,6 +135,8 @@ struct ChatPlan {
     var groupChanges = 0.0
     var privacyChanges = 0.0
     var rowChanges = 0.0
+    /// Devices are told by push of what they have not seen, and some go away for good.
+    var wakesDevices = false
     /// Messages are edited, deleted, reacted and replied to.
     var changesMessages = false
     /// Groups with more members are fanned out by their epoch.

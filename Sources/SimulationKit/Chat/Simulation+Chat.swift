@@ -22,6 +22,7 @@ enum ChatEvent {
     case nodeSideClosed(UInt64, node: Int, boot: Int)
     case deviceSideClosed(UInt64)
     case act(device: Int)
+    case providerSaid(ProviderCall, PushJobResult.Ending, node: Int, boot: Int)
 }
 
 /// What a device sends up its connection, or beside it over REST.
@@ -77,6 +78,8 @@ final class SimulatedChatHost: ChatHost {
 
     func confirmRead(_ group: GroupID) -> UInt64? { simulation.confirmRead(group, on: node) }
 
+    func applied(_ group: GroupID) -> LogIndex { node.replicas[group]?.applied ?? .zero }
+
     func reader(of group: GroupID) -> ChatReader<InMemoryStateStore.View> {
         ChatReader(node.store.view(group: group, generation: node.replicas[group]?.generation ?? 0))
     }
@@ -105,6 +108,8 @@ extension Simulation {
             onNode(number, .chat(event), boot: boot) { node in step(node) { $0.disconnected(id) } }
         case .deviceSideClosed(let id): deviceLost(id)
         case .act(let device): act(device)
+        case .providerSaid(let call, let ending, let number, let boot):
+            onNode(number, .chat(event), boot: boot) { providerSaid(ending, to: call, on: $0) }
         }
     }
 
@@ -128,7 +133,7 @@ extension Simulation {
         if let shell = node.chat.shell { return shell }
         let shell = ChatShell(
             node: node.id, host: SimulatedChatHost(self, node), partitionCount: plan.partitions,
-            directMax: chat.plan.directMax, bootEpoch: node.boots, now: tick)
+            plan: chat.plan, bootEpoch: node.boots, now: tick)
         node.chat.shell = shell
         return shell
     }
@@ -182,6 +187,9 @@ extension Simulation {
         let down = shell.toDevices
         shell.toDevices.removeAll(keepingCapacity: true)
         for (id, frame) in down { send(frame, down: id) }
+        let calls = shell.toProvider
+        shell.toProvider.removeAll(keepingCapacity: true)
+        for call in calls { ask(call, from: node) }
         return isBusy
     }
 
@@ -197,7 +205,7 @@ extension Simulation {
 
     /// What the chat side still lacks at the end: L2, L4, and every screen as the log.
     func whatIsMissingInChat() -> String? {
-        for device in chat.devices {
+        for device in chat.devices where !device.isGone {
             let name = "\(device.viewer.user)/\(device.viewer.device)"
             if !device.isSynced { return "\(name) is not in step" }
             if !device.sends.isEmpty { return "\(name) waits for \(device.sends[0].id)" }
@@ -209,6 +217,7 @@ extension Simulation {
             }
         }
         if let differs = chat.checker.privacyDiffers() { return differs }
+        if let missing = chat.checker.wasNotTold() { return missing }
         for node in nodes where node.isUp {
             for (group, partition) in node.chat.shell?.led.sorted(by: { $0.key < $1.key }) ?? []
             where partition.machines.conversations.outstandingCount > 0 {

@@ -167,6 +167,8 @@ extension Simulation {
         case (.privacy(let request), .privacy): chat.checker.acknowledged(request)
         case (.row(let conversation, let change), .account(.row(let row))):
             chat.checker.acknowledged(change, row, by: viewer, in: conversation)
+        case (.registerPush, .account(.done)): chat.devices[number].isRegistered = true
+        case (.registerPush, .refused): break
         case (.row, .refused(let refusal)): chat.checker.refused(refusal, of: call.what)
         case (.list, .refused), (.privacy, .refused): break
         default: chat.checker.fail("the answer to \(call.what) is \(result)")

@@ -8,6 +8,7 @@ extension Simulation {
     private static let pingInterval: UInt64 = 8_000_000
 
     func act(_ number: Int) {
+        if chat.devices[number].isGone { return }
         let pace = isEnding ? 100_000 : chat.plan.pace * 1_000
         schedule(
             .chat(.act(device: number)),
@@ -30,6 +31,7 @@ extension Simulation {
         repeatSends(number, on: id)
         guard chat.isWarm else { return }
         if isEnding { return finishUp(number, on: id) }
+        if goesAway(number) || wantsPush(number, on: id) { return }
         doSomething(number, on: id)
     }
 
@@ -49,6 +51,7 @@ extension Simulation {
         if chat.plan.privacyChanges > 0, draw(number, percent: chat.plan.privacyChanges) {
             return changePrivacy(number, on: id)
         }
+        if chat.plan.wakesDevices, draw(number, percent: 1) { return changeQuiet(number, on: id) }
         if chat.plan.rowChanges > 0, draw(number, percent: chat.plan.rowChanges) {
             return changeRow(number, on: id)
         }
