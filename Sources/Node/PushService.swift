@@ -72,8 +72,7 @@ final class PushService: Sendable {
             guard let page = await messages(of: job) else {
                 return result(job, through: job.through) { _ in (.retry(afterMilliseconds: nil), .zero) }
             }
-            // What is beyond this page is told by the next job.
-            let through = page.hasMore ? page.messages.last?.seq ?? job.through : job.through
+            let through = job.through(page)
             var endings: [DeviceID: (PushJobResult.Ending, Seq)] = [:]
             for device in job.devices {
                 let planned = job.notifications(for: device, of: page.messages)

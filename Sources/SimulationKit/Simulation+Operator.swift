@@ -98,6 +98,9 @@ extension Simulation {
                 guard let configuration = other.raft.status(of: group)?.configuration else { continue }
                 for half in [configuration.voters, configuration.outgoing]
                 where half.contains(where: { $0.node == node.id }) && half.count < 3 { return false }
+                // It is about to be one of two voters, and the leader may not know yet that it is gone.
+                let isIncoming = configuration.learners.contains { $0.node == node.id }
+                if group != .metadata && isIncoming && configuration.voters.count < 3 { return false }
             }
         }
         // A node that is down has configurations that nobody sees: a voter alone may be waiting there.

@@ -156,6 +156,70 @@ import Wire
         #expect(marked(again)?.through == Seq(2) && marked(again)?.shown == Seq(2))
     }
 
+    /// Told are a message and, by way of a clear that comes between, its mark.
+    @Test func whatWasToldStaysToldWhenAClearComesBetween() throws {
+        let store = try store()
+        var machine = machine()
+        note(&machine, try store.apply(row(head: 1)), at: 0)
+        func end(_ endings: [PushJobResult.Ending], _ job: PushJob, told: UInt64) -> [ChatDirective] {
+            let devices = zip(job.devices, endings).map {
+                PushJobResult.Device(
+                    id: $0.0.id, registeredAt: Timestamp(1), ending: $0.1,
+                    told: $0.1 == .done ? Seq(told) : .zero)
+            }
+            return machine.finished(
+                PushJobResult(key: key, through: job.through, isClear: job.isClear, devices: devices),
+                now: Moment(tick: Tick(3_000), wall: Timestamp(2_000)))
+        }
+        func commit(_ directives: [ChatDirective]) throws {
+            let mark = try #require(marked(directives))
+            guard case .pushed(let marks, let left)? = try store.apply(.pushed([mark])).first else { return }
+            machine.applied(marks, left: left, now: Tick(3_000))
+        }
+        // The first message is shown on the phone; then a laptop comes too.
+        try commit(end([.done], try #require(ordered(take(&machine, store, at: 2_000))), told: 1))
+        try store.apply(
+            .registerDevice(RegisterDevice(user: ann, device: laptop, devicesMax: 10, at: Timestamp(1))),
+            .account(
+                AccountCommand(
+                    user: ann, change: .setPush(laptop, registration), at: Timestamp(1), token: 0)))
+        note(&machine, try store.apply(row(head: 2)), at: 3_000)
+        let second = try #require(ordered(take(&machine, store, at: 5_000)))
+        #expect(second.devices.count == 2)
+        // One of both is told of the second; the first is read before the other can be.
+        let endings = second.devices.map {
+            $0.id == phone ? PushJobResult.Ending.done : .retry(afterMilliseconds: 10)
+        }
+        #expect(end(endings, second, told: 2).isEmpty)
+        note(&machine, try store.apply(row(head: 2, read: 1)), at: 3_000)
+        let clear = try #require(ordered(take(&machine, store, at: 6_000)))
+        #expect(clear.isClear)
+        try commit(end([.done, .done], clear, told: 0))
+        let last = try #require(ordered(take(&machine, store, at: 9_000)))
+        #expect(last.devices.map(\.id) == [laptop])
+    }
+
+    /// Messages that come between the order and the reading are another job's.
+    @Test func aJobIsDoneNoFurtherThanItWasOrdered() throws {
+        let store = try store()
+        var machine = machine()
+        note(&machine, try store.apply(row(head: 3)), at: 0)
+        let job = try #require(ordered(take(&machine, store, at: 2_000)))
+        let messages = (1...4).map { seq in
+            MessageRecord(
+                conversation: annBob, seq: Seq(seq), ordinal: Ordinal(seq),
+                messageID: MessageID(hash60: 1, seq: Seq(seq)), sender: bob, senderDevice: nil,
+                recipient: .user(ann), clientMessageID: ClientMessageID(unchecked: "m"), type: .text,
+                content: "text", timestamp: Timestamp(1), clientTimestamp: nil)
+        }
+        func through(_ count: Int, hasMore: Bool) -> Seq {
+            job.through(
+                HistoryPage(messages: Array(messages.prefix(count)), hasMore: hasMore, newest: Seq(9)))
+        }
+        #expect(through(4, hasMore: true) == Seq(3) && through(4, hasMore: false) == Seq(3))
+        #expect(through(2, hasMore: true) == Seq(2) && through(2, hasMore: false) == Seq(3))
+    }
+
     @Test func aUserWithoutARegistrationHasNoOutbox() throws {
         let store = TestStore()
         try store.apply(

@@ -91,6 +91,12 @@ extension PushJob {
         }
     }
 
+    /// How far the job is done once this page of messages is told; what is beyond is told by the next job. The page can
+    /// hold messages that came after the job was ordered: of those nobody is told yet.
+    package func through(_ page: HistoryPage) -> Seq {
+        page.hasMore ? min(through, page.messages.last?.seq ?? through) : through
+    }
+
     private func isTold(_ message: MessageRecord) -> Bool {
         message.type != .system && message.sender != key.user && message.amendments.deletedAt == nil
             && !blocked.contains(message.sender)

@@ -198,7 +198,12 @@ package struct PushMachine: Sendable {
 
     /// Marks were applied; what is left of them is looked at again.
     package mutating func applied(_ marks: [PushKey], left: [PushKey], now: Tick) {
-        for key in marks { inFlight[key] = nil }
+        for key in marks {
+            guard let entry = inFlight.removeValue(forKey: key), left.contains(key) else { continue }
+            note([key], now: now)
+            // A clear comes between messages and their marks: what was told of them stays told.
+            waiting[key]?.told = entry.told
+        }
         note(left, now: now)
     }
 

@@ -57,7 +57,7 @@ extension ChatShell {
         switch result {
         case .history(let page):
             messages = page.messages
-            if page.hasMore { pushes[id]?.through = page.messages.last?.seq ?? job.through }
+            pushes[id]?.through = job.through(page)
         case .refused(let refusal) where [.notMember, .notFound, .gone].contains(refusal.code): break
         default:
             for device in job.devices {
