@@ -270,6 +270,7 @@ final class NodeAssembly: Sendable {
     ) throws -> (WriteAheadLog, [GroupID: RecoveredReplica], [GroupID: Set<ReplicaID>]) {
         do {
             var options = WriteAheadLog.Options()
+            options.spacingMicroseconds = configuration.thresholds.syncSpacingMicroseconds
             options.onBatch = { [metrics] bytes, items, microseconds in
                 metrics.fsync.observe(microseconds)
                 metrics.walBatchBytes.observe(UInt64(bytes))
@@ -322,10 +323,12 @@ final class NodeAssembly: Sendable {
         ending: StorageEnding
     ) -> [ShardActor] {
         var generator = SystemRandomNumberGenerator()
+        let flusher = StoreFlusher(store: store, pool: pool, loop: loops[0], ending: ending)
         return loops.enumerated().map { index, loop in
             ShardActor(
                 ShardParts(
-                    index: index, loop: loop, ports: ports, store: store, log: log, readPool: pool,
+                    index: index, loop: loop, ports: ports, store: store, flusher: flusher, log: log,
+                    readPool: pool,
                     limits: configuration.limits, logger: logger, clock: clock, metrics: metrics,
                     coordinator: Coordinator(
                         replaceAfterMilliseconds: configuration.thresholds.replaceAfterMilliseconds),

@@ -76,6 +76,9 @@ extension NodeConfiguration.Thresholds {
         if let value = reader.number("limits.move_bytes_per_second", in: 65_536...1 << 40) {
             moveBytesPerSecond = UInt64(value)
         }
+        if let value = reader.number("limits.sync_spacing_us", in: 0...20_000) {
+            syncSpacingMicroseconds = UInt64(value)
+        }
     }
 }
 

@@ -77,7 +77,9 @@ package struct NodeConfiguration: Hashable, Sendable {
         /// Silence after which a member is given up.
         package var replaceAfterMilliseconds: UInt64 = 600_000
         /// Bytes a second at most of the snapshots that this node sends to others.
-        package var moveBytesPerSecond: UInt64 = 64 << 20
+        package var moveBytesPerSecond: UInt64 = 16 << 20
+        /// Time from the start of one sync of the log to that of the next at least, in microseconds.
+        package var syncSpacingMicroseconds: UInt64 = 0
     }
 
     /// The file it was read from; `nil` when there was none.

@@ -16,7 +16,7 @@ enum NodeConfigurationKeys {
             "tls.admin.cert", "tls.admin.key", "tls.admin.ca",
             "admin.token_file", "log.level", "log.format",
             "limits.disk_low_bytes", "limits.disk_full_bytes", "limits.replace_after_ms",
-            "limits.move_bytes_per_second",
+            "limits.move_bytes_per_second", "limits.sync_spacing_us",
         ] + pushKeys + limits.map { "limits.\($0.key)" })
 
     private static let pushKeys = [

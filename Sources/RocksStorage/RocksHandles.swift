@@ -36,6 +36,10 @@ final class RocksDatabase: @unchecked Sendable {
         rocksdb_options_set_write_buffer_size(options, settings.writeBufferBytes)
         rocksdb_options_set_max_write_buffer_number(options, 3)
         rocksdb_options_set_max_background_jobs(options, 2)
+        // Compaction gives way to the event loops. (Flushes do not: what waits for memory waits for them.)
+        let environment = rocksdb_create_default_env()
+        defer { rocksdb_env_destroy(environment) }
+        rocksdb_env_lower_thread_pool_cpu_priority(environment)
         rocksdb_options_set_max_open_files(options, 256)
         rocksdb_options_set_compression(options, Int32(rocksdb_lz4_compression))
         rocksdb_options_set_level_compaction_dynamic_level_bytes(options, 1)

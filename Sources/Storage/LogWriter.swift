@@ -1,3 +1,4 @@
+import Glibc
 import Vocabulary
 import Wire
 
@@ -12,6 +13,8 @@ final class LogWriter: @unchecked Sendable {
     private var table: SegmentTable
     /// Taken from the queue and not written yet.
     private var backlog: [WriteAheadLog.Request] = []
+    /// When the last batch was begun.
+    private var begun: UInt64 = 0
 
     init(
         log: WriteAheadLog, options: WriteAheadLog.Options, supply: SegmentSupply, file: SegmentFile,
@@ -43,6 +46,7 @@ final class LogWriter: @unchecked Sendable {
 
     /// Blocks until something is queued; false when the log is closed and the queue empty, or when it has failed.
     private func takeQueue() -> Bool {
+        if options.spacingMicroseconds > 0 { keepSpacing() }
         let taken = log.state.wait { state -> [WriteAheadLog.Request]? in
             if state.hasFailed { return [] }
             if state.isHeldBack && !state.isClosed { return nil }
@@ -51,8 +55,21 @@ final class LogWriter: @unchecked Sendable {
             state.writingSince = state.queue.first?.sinceMicroseconds
             return state.queue
         }
+        begun = monotonicMicroseconds()
         backlog = taken
         return !taken.isEmpty
+    }
+
+    /// Waits for something to write, and then for the time when it may be written.
+    private func keepSpacing() {
+        let isWaiting = log.state.wait { state -> Bool? in
+            if state.hasFailed || state.isClosed { return false }
+            return state.queue.isEmpty ? nil : true
+        }
+        let elapsed = monotonicMicroseconds() - begun
+        if isWaiting && elapsed < options.spacingMicroseconds {
+            usleep(UInt32(options.spacingMicroseconds - elapsed))
+        }
     }
 
     /// Writes one batch and completes it; false when the supply of segments has ended.

@@ -13,7 +13,18 @@ final class SegmentSupply: Sendable {
         var ready: [Segment]
         var next: UInt64
         var deletions: [String] = []
+        /// Somebody waits for a segment.
+        var isWanted = false
         var isClosed = false
+    }
+
+    /// How fast a segment's zeros are written: in small synced steps, since one large sync would hold up the log's
+    /// own, on this node and on others that share its disk.
+    enum Haste {
+        /// Ahead of need: some 20 MiB a second, far more than the log takes, until somebody waits.
+        case none
+        /// A start waits for it.
+        case some
     }
 
     private enum Job: Sendable {
@@ -22,8 +33,10 @@ final class SegmentSupply: Sendable {
         case end
     }
 
-    private static let stepBytes = 1 << 20
-    private static let stepPauseMicroseconds: UInt32 = 1_000
+    private static let stepBytes = 256 << 10
+    private static let hurriedStepBytes = 1 << 20
+    private static let stepPauseMicroseconds: UInt32 = 10_000
+    private static let hurriedPauseMicroseconds: UInt32 = 1_000
     private static let fullPauseMicroseconds: UInt32 = 200_000
 
     private let directory: LogDirectory
@@ -55,8 +68,10 @@ final class SegmentSupply: Sendable {
     func take() -> Segment? {
         let taken = state.wait { state -> Segment?? in
             if !state.ready.isEmpty {
+                state.isWanted = false
                 return .some(state.ready.removeFirst())
             }
+            state.isWanted = true
             return state.isClosed ? .some(nil) : nil
         }
         state.change { _ in true }
@@ -79,23 +94,21 @@ final class SegmentSupply: Sendable {
     }
 
     /// Makes a segment at once: file, zeros, header, sync, rename, directory sync (rule D7).
-    func make(_ number: UInt64, pausing: Bool) throws(StorageFailure) -> Segment {
+    func make(_ number: UInt64, haste: Haste) throws(StorageFailure) -> Segment {
         let header = SegmentHeader(
             cluster: cluster, node: node, segment: number, salt: UInt32.random(in: .min ... .max))
         let name = SegmentHeader.fileName(segment: number)
         let unfinished = name + ".new"
         let file = try SegmentFile.create(unfinished, capacity: segmentBytes, in: directory)
-        let zeros = [UInt8](repeating: 0, count: Self.stepBytes)
+        let zeros = [UInt8](repeating: 0, count: Self.hurriedStepBytes)
         var offset = 0
         while offset < segmentBytes {
-            let step = min(Self.stepBytes, segmentBytes - offset)
+            let isHurried = haste == .some || state.withLock { $0.isWanted }
+            let step = min(isHurried ? Self.hurriedStepBytes : Self.stepBytes, segmentBytes - offset)
             try file.write(step == zeros.count ? zeros : Array(zeros[..<step]), at: offset)
             offset += step
-            // In small steps: one large sync would hold up the log's own.
-            if pausing {
-                try file.sync()
-                usleep(Self.stepPauseMicroseconds)
-            }
+            try file.sync()
+            usleep(isHurried ? Self.hurriedPauseMicroseconds : Self.stepPauseMicroseconds)
         }
         try file.write(header.encoded(), at: 0)
         try file.sync()
@@ -106,7 +119,7 @@ final class SegmentSupply: Sendable {
 
     /// The first segment of a new log; the ones after it are made ahead of need.
     func makeFirst() throws(StorageFailure) -> Segment {
-        let first = try make(state.withLock { $0.next }, pausing: false)
+        let first = try make(state.withLock { $0.next }, haste: .some)
         state.withLock { $0.next = first.header.segment + 1 }
         return first
     }
@@ -147,7 +160,7 @@ final class SegmentSupply: Sendable {
     private func makeWhenThereIsSpace(_ number: UInt64) throws(StorageFailure) -> Segment? {
         while !state.withLock({ $0.isClosed }) {
             do {
-                return try make(number, pausing: true)
+                return try make(number, haste: .none)
             } catch  where error.isDiskFull {
                 usleep(Self.fullPauseMicroseconds)
             }

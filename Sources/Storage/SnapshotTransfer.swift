@@ -3,7 +3,7 @@ import Wire
 
 /// A snapshot on its way out: read from a frozen view of the store, a bounded number of chunks ahead.
 package struct SnapshotSender {
-    package static let chunkBytes = 256 * 1_024
+    package static let chunkBytes = 64 * 1_024
     package static let window: UInt32 = 4
 
     package let transfer: UInt64

@@ -4,12 +4,16 @@ import Wire
 
 /// The node's one write-ahead log: all groups, one writer, one sync per batch.
 ///
-/// The writer takes everything queued, writes it as one batch, syncs once and completes in order. There is no
-/// timer: while one batch syncs the next one gathers. Lives from `open` to `close`; its threads keep it alive.
+/// The writer takes everything queued, writes it as one batch, syncs once and completes in order. While one batch syncs
+/// the next one gathers; where several nodes share a disk and its host's cores, a spacing between syncs lets it gather
+/// more (`docs/adr/0005-several-nodes-on-one-host.md`). Lives from `open` to `close`; its threads keep it alive.
 package final class WriteAheadLog: LogStore {
     package struct Options: Sendable {
         /// Bytes of a segment; a batch that does not fit gets a segment of its own that grows.
         package var segmentBytes = 64 << 20
+        /// From the start of one batch to that of the next at least; none by default. A log that has rested is not
+        /// held up.
+        package var spacingMicroseconds: UInt64 = 0
         /// About how many bytes of items one batch takes at most.
         package var batchBytesMax = 8 << 20
         /// Total size from which on old segments are made free by restatements.

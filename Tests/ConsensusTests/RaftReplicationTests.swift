@@ -212,6 +212,58 @@ struct RaftReplicationTests {
         #expect(cluster.status(3).firstIndex == order.point.index.next)
     }
 
+    /// Making the state again from a long log costs many times what taking it in does.
+    @Test func anEmptyReplicaIsSentTheStateInsteadOfALongLog() {
+        var settings = RaftSettings()
+        settings.replayEntriesMax = 20
+        for commands in [10, 30] {
+            var cluster = Cluster(voters: [1, 2], others: [3], settings: settings)
+            cluster.elect(1)
+            for byte in 1...commands { cluster.propose(UInt8(byte), on: 1) }
+            let group = Cluster.group
+            cluster.on(1) { raft in
+                _ = raft.changeConfiguration(
+                    group: group, to: [1, 2].map(Cluster.replica), learners: [Cluster.replica(3)])
+            }
+            cluster.advance(1_000)
+            let orders = cluster.members[1]?.snapshots ?? []
+            if commands < settings.replayEntriesMax {
+                #expect(orders.isEmpty && cluster.commands(3) == cluster.commands(1))
+            } else {
+                #expect(orders.last?.to == Cluster.replica(3) && cluster.commands(3).isEmpty)
+            }
+        }
+    }
+
+    /// A turn of the follower stays short, whatever it has missed.
+    @Test func aFollowerFarBehindGetsSmallPagesOneAtATime() {
+        var settings = RaftSettings()
+        settings.catchUpThreshold = 20
+        settings.catchUpEntriesMax = 8
+        var cluster = Cluster(voters: [1, 2, 3], settings: settings)
+        cluster.elect(1)
+        cluster.crash(3)
+        for byte in 1...100 { cluster.propose(UInt8(byte), on: 1) }
+        let before = cluster.delivered.count
+        cluster.restart(3)
+        cluster.stallDisk(3)
+        cluster.advance(1_000)
+        func pages() -> [[LogEntry]] {
+            cluster.delivered[before...].compactMap { each in
+                guard each.to == 3, case .append(_, let entries, _) = each.message.body, !entries.isEmpty
+                else { return nil }
+                return entries
+            }
+        }
+        // The first is not acknowledged, for want of a disk: it comes again, and nothing follows it.
+        #expect(pages().first?.count == 8 && Set(pages()).count == 1)
+        cluster.resumeDisk(3)
+        cluster.advance(1_000)
+        #expect(cluster.commands(3) == cluster.commands(1))
+        #expect(pages().dropLast().allSatisfy { $0.count == 8 })
+        #expect(pages().last.map { $0.count <= settings.catchUpThreshold } == true)
+    }
+
     @Test func chapter5_whatFollowsAnAgreeingEntryIsKeptByAnInstall() {
         var cluster = Cluster(voters: [1, 2, 3])
         let log = (1...5).map { entry(UInt64($0), term: 1) }

@@ -112,6 +112,7 @@ private let fine = """
         ("tls: {admin: {key: a.pem}}\n", "tls.admin.cert"),
         ("tls: {peer: {cert: a.pem, key: b.pem}}\n", "tls.peer.ca"),
         ("limits: {move_bytes_per_second: 5}\n", "limits.move_bytes_per_second"),
+        ("limits: {sync_spacing_us: 30000}\n", "limits.sync_spacing_us"),
         ("push: {apns: {key: x}}\n", "push.apns.key"),
     ])
     func badSettingsAreRefusedByKey(addition: String, key: String) throws {

@@ -72,6 +72,32 @@ import Wire
         log.close()
     }
 
+    /// With a spacing fewer batches take the same items; a log that has rested does not wait.
+    @Test func aSpacingGathersWhatComesMeanwhile() async throws {
+        let spacing: UInt64 = 20_000
+        let begins = Mutex<[UInt64]>([])
+        let (log, _, _) = try open { options in
+            options.spacingMicroseconds = spacing
+            options.sync = { descriptor in
+                begins.withLock { $0.append(monotonicMicroseconds()) }
+                return fdatasync(descriptor)
+            }
+        }
+        begins.withLock { $0 = [] }
+        await append([LogFixture.vote(1)], to: log)
+        await withCheckedContinuation { done in
+            for number in 2...30 {
+                log.append([LogFixture.vote(UInt64(number))]) { if number == 30 { done.resume() } }
+            }
+        }
+        let moments = begins.withLock { $0 }
+        #expect(moments.count == 2, "the other 29 share one")
+        // Time of the write that precedes the sync is not counted in.
+        #expect(moments.last.map { $0 - moments[0] > spacing / 2 } == true)
+        log.close()
+        #expect(log.statistics.items == 30)
+    }
+
     @Test func segmentsRotateAndLargeBatchesFit() async throws {
         let (log, _, _) = try open(segmentBytes: 8_192)
         let batches = LogFixture.batches(40, bytes: 900) + [[LogFixture.entries(40...60, bytes: 4_000)]]

@@ -32,6 +32,7 @@ extension RaftGroup {
             if !isPaused { sendProbe(at: place, &effects) }
         case .replicate:
             while progress[place].next <= log.lastIndex, hasRoom(progress[place].inflight) {
+                if isCatchingUp(progress[place]), progress[place].inflight.count > 0 { break }
                 guard sendPage(at: place, &effects) else { return }
             }
             if announcesCommit && progress[place].sentCommit < commit {
@@ -40,16 +41,28 @@ extension RaftGroup {
         }
     }
 
+    private func isCatchingUp(_ follower: FollowerProgress) -> Bool {
+        log.lastIndex.distance(after: follower.next) > settings.catchUpThreshold
+    }
+
+    /// Its log is to begin at the beginning, as far as is known, and making the state again would take long: once it
+    /// has answered so, the state is sent.
+    private func wouldReplayLong(_ follower: FollowerProgress) -> Bool {
+        follower.next.previous == .zero && delivered.distance(after: .zero) > settings.replayEntriesMax
+    }
+
     private func hasRoom(_ window: InflightWindow) -> Bool {
         window.count < settings.inflightMessagesMax && window.bytes < settings.inflightBytesMax
     }
 
     /// One message, then silence until it is answered or `tick` lets another go. To a follower that does not
-    /// answer at all it carries nothing.
+    /// answer at all it carries nothing, nor to one that may turn out to have nothing.
     private mutating func sendProbe(at place: Int, _ effects: inout RaftEffects) {
         let isSilent = effects.now.since(progress[place].lastContact) > settings.electionMinMilliseconds
         if isSilent {
             progress[place].next = max(progress[place].next, log.firstIndex)
+            sendEmptyAppend(at: place, &effects)
+        } else if !progress[place].hasAnswered, wouldReplayLong(progress[place]) {
             sendEmptyAppend(at: place, &effects)
         } else if !sendPage(at: place, &effects) {
             return
@@ -67,12 +80,13 @@ extension RaftGroup {
     /// Sends what follows `next`. False when only a snapshot can help (thesis, section 5.3).
     private mutating func sendPage(at place: Int, _ effects: inout RaftEffects) -> Bool {
         let next = progress[place].next
-        guard let previousTerm = log.term(at: next.previous) else {
+        guard let previousTerm = log.term(at: next.previous), !wouldReplayLong(progress[place]) else {
             orderSnapshot(at: place, &effects)
             return false
         }
-        let page = log.page(
-            from: next, entriesMax: settings.appendEntriesMax, bytesMax: settings.appendBytesMax)
+        let entriesMax =
+            isCatchingUp(progress[place]) ? settings.catchUpEntriesMax : settings.appendEntriesMax
+        let page = log.page(from: next, entriesMax: entriesMax, bytesMax: settings.appendBytesMax)
         sendAppend(LogPosition(index: next.previous, term: previousTerm), page.entries, at: place, &effects)
         if let last = page.entries.last, progress[place].state == .replicate {
             if progress[place].inflight.count == 0 { progress[place].lastAdvance = effects.now }

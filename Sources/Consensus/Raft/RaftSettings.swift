@@ -15,6 +15,13 @@ package struct RaftSettings: Hashable, Sendable {
     /// Entries and bytes of one append message; a single larger entry still goes.
     package var appendEntriesMax = 1_024
     package var appendBytesMax = 1 << 20
+    /// A follower that lacks more entries than this is catching up: it is sent `catchUpEntriesMax` entries at a time,
+    /// the next when they are acknowledged, so that its turns stay short and live traffic goes between them.
+    package var catchUpThreshold = 256
+    package var catchUpEntriesMax = 64
+    /// A replica that has nothing is sent the state instead of a log of more entries than this: the state is never
+    /// larger than all that made it, and taking it in costs a fraction of making it again.
+    package var replayEntriesMax = 512
     /// Proposals of one group that are not committed yet, and their bytes; more is `overloaded`.
     package var uncommittedProposalsMax = 4_096
     package var uncommittedBytesMax = 8 << 20

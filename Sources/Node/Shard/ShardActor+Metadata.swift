@@ -131,13 +131,41 @@ extension ShardActor {
     }
 
     func transferLeaders(to nodes: [NodeID]) {
-        for group in groups.keys.sorted() where groups[group]?.isLeader == true {
+        let led = groups.keys.filter { groups[$0]?.isLeader == true }.sorted()
+        handover = LeaderHandover(groups: led, targets: nodes)
+        continueHandover()
+    }
+
+    /// Called every tick, so that the new leaders do not all begin at the same moment.
+    func continueHandover() {
+        for group in handover.next() where groups[group]?.isLeader == true {
             guard let status = raft.status(of: group) else { continue }
             let targets = status.configuration.voters.map(\.node).filter {
-                $0 != ports.node && nodes.contains($0)
+                $0 != ports.node && handover.targets.contains($0)
             }
             for target in targets where raft.transferLeadership(group: group, to: target) { break }
         }
+    }
+}
+
+/// Leaderships that are on their way to other nodes: some every tick, all within half a second.
+struct LeaderHandover {
+    private static let ticks = 25
+
+    let targets: [NodeID]
+    private var waiting: ArraySlice<GroupID>
+    private let step: Int
+
+    init(groups: [GroupID] = [], targets: [NodeID] = []) {
+        self.targets = targets
+        waiting = groups[...]
+        step = (groups.count + Self.ticks - 1) / Self.ticks
+    }
+
+    /// Those whose turn it is.
+    mutating func next() -> ArraySlice<GroupID> {
+        defer { waiting = waiting.dropFirst(step) }
+        return waiting.prefix(step)
     }
 }
 

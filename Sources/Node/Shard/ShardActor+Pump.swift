@@ -61,13 +61,8 @@ extension ShardActor {
         store.removeGeneration(group: old.group, generation: old.generation)
         guard old.isReplicaGone else { return }
         removing.insert(old.group)
-        let store = store
         let mailbox = ports.shards[index]
-        let ending = ending
-        readPool.submit { _ in
-            ending.orEnd { () throws(StorageFailure) in try store.flush() }
-            mailbox.post(.removed(old.group))
-        }
+        flusher.flush { mailbox.post(.removed(old.group)) }
     }
 
     func removed(_ group: GroupID) {

@@ -142,14 +142,9 @@ extension ShardActor {
         } catch {
             ending.failed(error)
         }
-        let store = store
         let mailbox = ports.shards[index]
-        let ending = ending
         // Nothing refers to the new generation before it is on disk.
-        readPool.submit { _ in
-            ending.orEnd { () throws(StorageFailure) in try store.flush() }
-            mailbox.post(.ingested(group, transfer: transfer))
-        }
+        flusher.flush { mailbox.post(.ingested(group, transfer: transfer)) }
     }
 
     func snapshotIsDurable(_ group: GroupID, transfer: UInt64) {

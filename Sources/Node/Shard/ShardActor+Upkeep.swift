@@ -16,6 +16,7 @@ struct ShardParts {
     let loop: any EventLoop
     let ports: NodePorts
     let store: RocksStateStore
+    let flusher: StoreFlusher
     let log: WriteAheadLog
     let readPool: NIOThreadPool
     let limits: Limits
@@ -85,11 +86,8 @@ extension ShardActor {
         }
         isFlushing = true
         lastFlush = now
-        let store = store
         let shards = ports.shards
-        let ending = ending
-        readPool.submit { _ in
-            ending.orEnd { () throws(StorageFailure) in try store.flush() }
+        flusher.flush {
             for shard in shards { shard.post(.flushed) }
         }
     }

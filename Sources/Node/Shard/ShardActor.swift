@@ -22,6 +22,7 @@ actor ShardActor {
     let loop: any EventLoop
     let ports: NodePorts
     let store: RocksStateStore
+    let flusher: StoreFlusher
     let log: WriteAheadLog
     let readPool: NIOThreadPool
     let limits: Limits
@@ -59,6 +60,7 @@ actor ShardActor {
     var retired: [RetiredGeneration] = []
     /// Groups whose former replica's state is being removed.
     var removing: Set<GroupID> = []
+    var handover = LeaderHandover()
     let coordinator: Coordinator
     /// What the coordinator saw last, and when.
     var coordinated: (input: CoordinatorInput, at: Tick)?
@@ -78,6 +80,7 @@ actor ShardActor {
         loop = parts.loop
         ports = parts.ports
         store = parts.store
+        flusher = parts.flusher
         log = parts.log
         readPool = parts.readPool
         limits = parts.limits
@@ -161,6 +164,7 @@ actor ShardActor {
         raft.tick(now: now, walAge: log.ageOfOldestUnsynced)
         tickLeaders(now: now)
         resumeSnapshots(now: now)
+        continueHandover()
         if ticks % 5 == 0 {
             driveConfigurations()
             coordinate()
