@@ -77,7 +77,9 @@ package final class GatewayServer: Sendable {
         services.drain.begin()
         let targets = services.dispatcher.reconnectTargets
         for hub in hubs.values {
-            hub.loop.execute { hub.drain(deadlineMilliseconds: deadlineMilliseconds, reconnectTo: targets) }
+            hub.loop.execute { [drain = services.drain] in
+                hub.drain(drain, deadlineMilliseconds: deadlineMilliseconds, reconnectTo: targets)
+            }
         }
         let deadline = ContinuousClock.now + .milliseconds(deadlineMilliseconds)
         while sessionCount > 0, ContinuousClock.now < deadline, services.drain.isDraining {

@@ -73,11 +73,28 @@ final class LoopHub: @unchecked Sendable {
         }
     }
 
-    func drain(deadlineMilliseconds: UInt64, reconnectTo: [String]) {
-        for connection in connections.values {
-            connection.assumeIsolated {
-                $0.drain(deadlineMilliseconds: deadlineMilliseconds, reconnectTo: reconnectTo)
-            }
+    /// Tells every client to go elsewhere, one after the other: all at once would meet the other nodes as a storm of
+    /// handshakes and catch-ups. Ends early when the node stays in service after all.
+    func drain(_ drain: DrainState, deadlineMilliseconds: UInt64, reconnectTo: [String]) {
+        let waves = DrainWaves(connections: connections.count, deadlineMilliseconds: deadlineMilliseconds)
+        tell(
+            connections.values.map { $0 }[...], waves: waves, by: GatewayClock.tick + deadlineMilliseconds,
+            drain, reconnectTo)
+    }
+
+    private func tell(
+        _ waiting: ArraySlice<ClientConnection>, waves: DrainWaves, by deadline: Tick, _ drain: DrainState,
+        _ reconnectTo: [String]
+    ) {
+        guard drain.isDraining else { return }
+        let left = deadline.since(GatewayClock.tick)
+        for connection in waiting.prefix(waves.size) {
+            connection.assumeIsolated { $0.drain(deadlineMilliseconds: left, reconnectTo: reconnectTo) }
+        }
+        let rest = waiting.dropFirst(waves.size)
+        if rest.isEmpty { return }
+        loop.assumeIsolated().scheduleTask(in: .milliseconds(DrainWaves.spacingMilliseconds)) { [self] in
+            tell(rest, waves: waves, by: deadline, drain, reconnectTo)
         }
     }
 
