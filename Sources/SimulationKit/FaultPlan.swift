@@ -1,3 +1,4 @@
+import Consensus
 import Vocabulary
 
 /// What can go wrong in a simulation, and how often it did.
@@ -43,6 +44,8 @@ struct FaultPlan {
     var chunkBytes = 4 << 10
     /// How fast a node may send snapshots.
     var moveBytesPerSecond: UInt64 = 1 << 20
+    /// Bounds small enough to be met by logs as short as these.
+    var raft = RaftSettings()
 
     var chat = ChatPlan()
 
@@ -90,6 +93,12 @@ struct FaultPlan {
             chat.wakesDevices = true
             if chat.rowChanges == 0 { chat.rowChanges = Double.random(in: 0.5...2, using: &pushes) }
             if chat.privacyChanges == 0 { chat.privacyChanges = Double.random(in: 0.2...1, using: &pushes) }
+        }
+        var bounds = later.split()
+        if bounds.chance(percent: 30) {
+            raft.replayEntriesMax = Int.random(in: 4...64, using: &bounds)
+            raft.catchUpThreshold = Int.random(in: 2...32, using: &bounds)
+            raft.catchUpEntriesMax = Int.random(in: 1...16, using: &bounds)
         }
     }
 }

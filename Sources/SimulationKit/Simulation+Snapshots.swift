@@ -23,6 +23,7 @@ extension Simulation {
         let begin = SnapshotFrame.begin(
             transfer: transfer, group: order.group, from: status.replica, to: order.to.id, term: status.term,
             point: order.point)
+        note("\(node.number) sends a snapshot of \(order.group) at \(order.point.index) to \(order.to)")
         let frames = [begin] + sender.nextFrames(pace: &node.snapshotPace)
         node.snapshotsOut[transfer] = sender
         send(frames.map { .snapshot($0) }, from: node, to: order.to.node)

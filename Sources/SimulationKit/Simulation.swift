@@ -47,7 +47,7 @@ final class Simulation {
     var events = EventQueue<SimulationEvent>()
     var random: SeededGenerator
     let plan: FaultPlan
-    let settings = RaftSettings()
+    var settings: RaftSettings { plan.raft }
     let coordinator: Coordinator
     let cluster: ClusterID
     var network: SimulatedNetwork

@@ -264,6 +264,30 @@ struct RaftReplicationTests {
         #expect(pages().last.map { $0.count <= settings.catchUpThreshold } == true)
     }
 
+    /// A lost answer to the only page on its way, and the log compacted past it meanwhile.
+    @Test func aFollowerWhosePageIsCompactedAwayGetsASnapshot() {
+        var settings = RaftSettings()
+        settings.catchUpThreshold = 20
+        settings.catchUpEntriesMax = 8
+        var cluster = Cluster(voters: [1, 2, 3], settings: settings)
+        cluster.elect(1)
+        cluster.crash(3)
+        for byte in 1...100 { cluster.propose(UInt8(byte), on: 1) }
+        cluster.restart(3)
+        cluster.stallDisk(3)
+        cluster.advance(400)
+        let id = Cluster.replica(3).id
+        let page = LogIndex(cluster.status(3).durable.raw + 8)
+        cluster.inject(
+            .appendResponse(.matched(page)), term: cluster.status(1).term.raw, from: 3, to: 1)
+        #expect(cluster.status(1).progress.contains { $0.replica.id == id && $0.state == .replicate })
+        let group = Cluster.group
+        let through = cluster.status(1).applied
+        cluster.on(1) { $0.compact(group: group, through: through) }
+        cluster.advance(600)
+        #expect(cluster.members[1]?.snapshots.last?.to == Cluster.replica(3))
+    }
+
     @Test func chapter5_whatFollowsAnAgreeingEntryIsKeptByAnInstall() {
         var cluster = Cluster(voters: [1, 2, 3])
         let log = (1...5).map { entry(UInt64($0), term: 1) }

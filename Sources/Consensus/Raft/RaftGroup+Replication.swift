@@ -162,7 +162,9 @@ extension RaftGroup {
                 progress[place].state = .probe(isPaused: false)
                 needsFlush = true
             case .replicate:
-                if now.since(progress[place].lastContact) > settings.electionMinMilliseconds {
+                let isSilent = now.since(progress[place].lastContact) > settings.electionMinMilliseconds
+                // What comes before the next entry is compacted: an empty message could not say what it follows.
+                if isSilent || log.term(at: progress[place].next.previous) == nil {
                     progress[place].becomeProbe()
                     needsFlush = true
                 } else if now.since(progress[place].lastAdvance) >= 2 * settings.heartbeatMilliseconds,
