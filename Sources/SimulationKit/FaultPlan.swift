@@ -100,5 +100,7 @@ struct FaultPlan {
             raft.catchUpThreshold = Int.random(in: 2...32, using: &bounds)
             raft.catchUpEntriesMax = Int.random(in: 1...16, using: &bounds)
         }
+        var erasures = later.split()
+        chat.erasesAccounts = erasures.chance(percent: 20)
     }
 }

@@ -57,6 +57,10 @@ package enum Mutant: String, CaseIterable, Sendable {
     case archiveKept = "ARCHIVE_KEPT"
     case pendingRowIgnored = "PENDING_ROW_IGNORED"
     case settingsNotShown = "SETTINGS_NOT_SHOWN"
+    // Chat: the end of an account.
+    case erasureKeepsReactions = "ERASURE_KEEPS_REACTIONS"
+    case erasureOneStep = "ERASURE_ONE_STEP"
+    case erasureMissesLateRows = "ERASURE_MISSES_LATE_ROWS"
     // Chat: notifications.
     case pushNotResumed = "PUSH_NOT_RESUMED"
     case pushToldForgotten = "PUSH_TOLD_FORGOTTEN"

@@ -172,6 +172,38 @@ import Wire
     }
 
     /// A conversation that began while the account went: its first message is on its way to the inbox.
+    /// A node that has not heard of the end lets somebody add the user.
+    @Test func aGroupThatTakesTheUserInAgainForgetsItToo() {
+        let (cluster, _, _) = acquainted()
+        _ = erase(cluster, ann)
+        cluster.advance(30_000)
+        func isMember() -> Bool {
+            cluster.store(of: club).reader.members(of: club).contains { $0.user == ann && $0.isMember }
+        }
+        #expect(!isMember())
+        for _ in 0..<2 {
+            _ = cluster.call(.group(GroupRequest(group: club, actor: bob, change: .add([ann]))))
+            #expect(isMember())
+            cluster.advance(30_000)
+            #expect(!isMember())
+        }
+        #expect(cluster.store(of: ann).reader.erasures(limit: 10).isEmpty)
+    }
+
+    /// Nothing answers for the flags of who is no more: they are not told for ever.
+    @Test func whatIsStillToBeToldOfTheUserIsDropped() {
+        let (cluster, _, _) = acquainted()
+        var change = SettingsChange()
+        change.readReceipts = false
+        cluster.lossPercent = 100
+        _ = cluster.call(.privacy(.change(ann, change)))
+        #expect(!cluster.store(of: ann).reader.flagsDue().isEmpty)
+        _ = erase(cluster, ann)
+        cluster.lossPercent = 0
+        cluster.advance(30_000)
+        #expect(cluster.store(of: ann).reader.flagsDue().isEmpty)
+    }
+
     @Test func aRowThatComesLateIsForgottenToo() {
         let cluster = TestCluster()
         for user in [ann, bob] { _ = cluster.call(.ensureUser(user)) }

@@ -14,6 +14,7 @@ extension StateTransaction {
         let ranges = [
             Tables.keyFetches(command.user), Tables.positions(command.user),
             Tables.blocks(command.user, after: nil), Tables.pushOutbox(command.user),
+            Tables.flagsDue(of: command.user),
         ]
         for range in ranges { for pair in pairs(in: range) { remove(pair.key) } }
         remove(Tables.privacy(command.user))

@@ -184,6 +184,9 @@ extension StateTransaction {
         else { return [] }
         var place = Place(id: id, record: record, member: member, message: message)
         if message.sender == user { return [delete(&place, .everyone, at: at).change].compactMap { $0 } }
+        #if MUTANTS
+        if Mutant.active == .erasureKeepsReactions { return [] }
+        #endif
         guard message.amendments.reactors > 0, messageMark(id, seq, user)?.emoji.isEmpty == false else {
             return []
         }

@@ -62,12 +62,20 @@ extension StateTransaction {
         return store(row, over: before, of: update.user)
     }
 
-    /// A conversation that an erased user's row did not know has yet to forget the user; of the others nothing is
-    /// news any more.
+    /// A conversation that an erased user's row did not know has yet to forget the user, and so has a group that took the
+    /// user in again since; of the others nothing is news any more.
     private mutating func applyToErased(_ update: InboxUpdate, before: InboxRow?) -> InboxRow? {
-        guard before == nil, update.row.isMember else { return nil }
+        #if MUTANTS
+        if Mutant.active == .erasureMissesLateRows { return nil }
+        #endif
+        guard update.row.isMember else { return nil }
+        var row = (before ?? update.row).blank
+        if let before {
+            guard before.kind == .group, update.row.memberEpoch > before.memberEpoch else { return nil }
+            row.memberEpoch = update.row.memberEpoch
+        }
         set(Tables.erasure(update.user, update.row.conversation), [])
-        return store(update.row.blank, over: nil, of: update.user)
+        return store(row, over: before, of: update.user)
     }
 
     /// Writes a changed row under the user's next inbox version.

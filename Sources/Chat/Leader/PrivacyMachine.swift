@@ -161,6 +161,15 @@ package struct PrivacyMachine: Sendable {
         }
     }
 
+    /// The account is no more, and has nothing to tell of itself.
+    package mutating func forget(_ user: UserID) -> [ChatDirective] {
+        walks[user] = nil
+        copies = copies.filter { $0.key.user != user }
+        let waiting = blocks.filter { $0.key.user == user }.sorted { $0.key < $1.key }
+        for (place, _) in waiting { blocks[place] = nil }
+        return waiting.flatMap { $0.value.map { .reply($0.token, $0.result) } }
+    }
+
     package var hasCopies: Bool { !copies.isEmpty || !walks.isEmpty }
 
     /// Copies to send now, as they are now.

@@ -22,11 +22,15 @@ extension UserPartition {
 
     mutating func applied(_ outcome: AccountOutcome, _ now: Moment) -> [ChatDirective] {
         acks.forget(outcome.revoked, of: outcome.user)
-        if outcome.isErased { erasure.noted() }
+        var told: [ChatDirective] = []
+        if outcome.isErased {
+            erasure.noted()
+            told = privacy.forget(outcome.user)
+        }
         push.note(outcome.pushes.map { PushKey(user: outcome.user, conversation: $0) }, now: now.tick)
         let answer: [ChatDirective] =
             accounts.remove(outcome.token) == nil
             ? [] : [.reply(outcome.token, OperationResult(outcome.result) { .account($0) })]
-        return answer + lazily(users[outcome.user]?.change { $0.applied(outcome, now: now) } ?? [])
+        return told + answer + lazily(users[outcome.user]?.change { $0.applied(outcome, now: now) } ?? [])
     }
 }

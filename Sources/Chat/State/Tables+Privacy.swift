@@ -52,6 +52,8 @@ extension Tables {
         return writer.bytes
     }
 
+    static func flagsDue(of user: UserID) -> KeyRange { KeyRange(prefix: start(.flagsDue, user).bytes) }
+
     static let allFlagsDue = KeyRange(prefix: [PrivacyTable.flagsDue.rawValue])
 
     /// The user at the beginning of a key of these tables, and what follows its zero byte.

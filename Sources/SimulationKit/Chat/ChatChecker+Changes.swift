@@ -41,7 +41,7 @@ extension ChatChecker {
         case .notMember: refused("not_member", user: request.actor, in: id, floor: floor)
         case .forbidden where message.isSystem || message.sender != request.actor: break
         case .blocked where ledger.privacy.everBlocked.contains(id): break
-        case .gone where message.fate.isDeleted: break
+        case .gone where message.fate.isDeleted || ledger.erasures.closed.contains(id): break
         default: fail("\(name) was refused: \(refusal)")
         }
     }

@@ -121,6 +121,9 @@ final class ChatChecker {
         if code == "blocked", !ledger.privacy.everBlocked.contains(send.conversation) {
             fail("\(send.id) was refused as blocked, and nobody ever blocked anybody there")
         }
+        if code == "gone", !ledger.erasures.closed.contains(send.conversation) {
+            fail("\(send.id) was refused as gone, and nobody there is")
+        }
         if let seq = ledger.place(of: send.id, by: user, in: send.conversation) {
             fail("\(send.id) was refused with \(code) and is stored at \(seq)")
         }
@@ -324,6 +327,9 @@ final class ChatChecker {
             }
             if let own = ledger.rows[user, id]?.settings, own != ChatLedger.Rows.Settings(row.settings) {
                 return "\(id) is listed with \(row.settings), not \(own)"
+            }
+            if ledger.erasures.closed.contains(id), row.title != "Deleted user" {
+                return "\(id) is listed as \(row.title)"
             }
             guard isMember else { continue }
             if row.unread != known.unread(of: user) {

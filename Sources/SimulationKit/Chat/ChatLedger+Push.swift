@@ -30,6 +30,7 @@ extension ChatLedger {
         private var reads: [Rows.Key: Course<Seq>] = [:]
         private var positions: [Position: Course<Seq>] = [:]
         private var blocks: [Privacy.Block: Course<Bool>] = [:]
+        private var erased: [UserID: LogIndex] = [:]
         private var quiet: [UserID: Course<Bool>] = [:]
         /// Where a device may be told, by the count of commands when it said so.
         private(set) var registrations: [Device: Int] = [:]
@@ -40,6 +41,8 @@ extension ChatLedger {
             switch (command, outcome) {
             case (.inboxBatch(let updates), _):
                 for update in updates { note(update.user, update.row.conversation, at: index, rows) }
+            case (.account(let command), .account(let outcome)) where outcome.isErased:
+                erased[command.user] = index
             case (.account(let command), .account(let outcome)):
                 guard case .success = outcome.result else { return }
                 switch command.change {
@@ -83,6 +86,7 @@ extension ChatLedger {
             _ message: Message, in id: ConversationID, device: Device, at index: LogIndex, _ time: Timestamp
         ) -> String? {
             let key = Rows.Key(user: device.user, conversation: id)
+            if let end = erased[device.user], end <= index { return "is no more" }
             if registrations[device] == nil { return "is not registered" }
             if let read = reads[key]?.value(at: index), read >= message.seq {
                 return "has read up to \(read)"
@@ -100,7 +104,7 @@ extension ChatLedger {
         /// Whether there was ever a reason not to tell a user of a message.
         func mayHaveForbidden(_ message: Message, in id: ConversationID, user: UserID) -> Bool {
             let key = Rows.Key(user: user, conversation: id)
-            return (mutes[key]?.values.contains { $0 != nil } ?? false)
+            return erased[user] != nil || (mutes[key]?.values.contains { $0 != nil } ?? false)
                 || (reads[key]?.values.contains { $0 >= message.seq } ?? false)
                 || (quiet[user]?.values.contains(true) ?? false)
                 || (blocks[Privacy.Block(user: user, peer: message.sender)]?.values.contains(true) ?? false)

@@ -56,6 +56,8 @@ extension ChatLedger {
             rows[key] = row
         }
 
+        mutating func forget(_ user: UserID) { rows = rows.filter { $0.key.user != user } }
+
         /// A wish that was granted: pinning and archiving exclude each other, and the later one wins.
         mutating func set(_ change: RowSettingsChange, of user: UserID, in conversation: ConversationID) {
             let key = Key(user: user, conversation: conversation)

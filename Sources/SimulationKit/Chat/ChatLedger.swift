@@ -95,6 +95,7 @@ struct ChatLedger {
     var privacy = Privacy()
     var rows = Rows()
     var standing = Standing()
+    var erasures = Erasures()
     /// Commands that were applied.
     private(set) var commands = 0
     private var seqs: [SendKey: Seq] = [:]
@@ -126,6 +127,10 @@ struct ChatLedger {
                 if let wrong = committed(mark, outcome) { return wrong }
             }
             return nil
+        case (.eraseMember(let command), .memberErased(let outcome)): return committed(command, outcome)
+        case (.account(let command), .account(let outcome)) where outcome.isErased:
+            erased(command.user)
+            return nil
         case (.account(let command), .account(let outcome)):
             guard case .settings(let id, let change, let pending) = command.change,
                 case .success = outcome.result
@@ -135,7 +140,7 @@ struct ChatLedger {
             return nil
         case (_, .inbox(let outcomes)):
             if case .inboxBatch(let updates) = command {
-                for update in updates { rows.merge(update.row, of: update.user) }
+                for update in updates where !isErased(update.user) { rows.merge(update.row, of: update.user) }
             }
             for row in outcomes {
                 // I22: a user's inbox version strictly rises.
@@ -151,7 +156,7 @@ struct ChatLedger {
     }
 
     /// I15, I17, I18, I20: gapless, each send once, by members only, one epoch for each change of members.
-    private mutating func committed(_ record: MessageRecord, _ change: ConversationChange) -> String? {
+    mutating func committed(_ record: MessageRecord, _ change: ConversationChange) -> String? {
         let id = record.conversation
         let isGroup = change.kind == .group
         var conversation = conversations[id] ?? Conversation(isGroup: isGroup)
@@ -180,6 +185,7 @@ struct ChatLedger {
             if let earlier = seqs[key] {
                 return "\(record.clientMessageID) is stored at \(earlier) and at \(record.seq)"
             }
+            if erasures.closed.contains(id) { return "\(id) is closed and has seq \(record.seq)" }
             if privacy.isBlocked(id) { return "\(id) is blocked and \(record.sender) has seq \(record.seq)" }
             seqs[key] = record.seq
             conversation.lastSent[record.sender] = record.seq

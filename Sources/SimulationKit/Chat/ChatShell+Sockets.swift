@@ -22,6 +22,7 @@ enum Completion {
     /// A led partition's copies of flags.
     case flags([MemberFlagsUpdate], GroupID)
     case call(connection: UInt64, UInt64)
+    case erasure(EraseMemberRequest, GroupID)
     /// The messages of a push job.
     case push(UInt64)
 }
@@ -172,6 +173,8 @@ extension ChatShell {
             }
         case .nobody: break
         case .push(let id): readForPush(id, result)
+        case .erasure(let request, let group):
+            perform(led[group]?.machines.users.erased(request, result, now: now) ?? [], group)
         case .flags(let updates, let group):
             if result == .ok { perform(led[group]?.machines.users.delivered(updates) ?? [], group) }
         case .call(let connection, let ticket): toDevices.append((connection, .answer(ticket, result)))

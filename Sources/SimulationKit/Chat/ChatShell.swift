@@ -168,7 +168,7 @@ final class ChatShell {
                 if let leader = host.leaders.leader(of: GroupID(partition)) {
                     post(.memberQueries([query]), to: leader)
                 }
-            case .eraseMember: preconditionFailure("no client of the simulation deletes its account")
+            case .eraseMember(let request): perform(.eraseMember(request), .erasure(request, group))
             case .typing(let items):
                 for item in items {
                     guard let leader = host.leaders.leader(of: GroupID(item.partition)) else { continue }

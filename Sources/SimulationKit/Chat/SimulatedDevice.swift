@@ -40,6 +40,7 @@ struct DeviceCall {
         case change(MessageChangeRequest, seq: Seq, in: ConversationID)
         case row(ConversationID, RowSettingsChange)
         case registerPush
+        case erase
 
         var isPush: Bool {
             if case .registerPush = self { true } else { false }
@@ -137,6 +138,8 @@ struct ChatPlan {
     var rowChanges = 0.0
     /// Devices are told by push of what they have not seen, and some go away for good.
     var wakesDevices = false
+    /// A user ends its account.
+    var erasesAccounts = false
     /// Messages are edited, deleted, reacted and replied to.
     var changesMessages = false
     /// Groups with more members are fanned out by their epoch.

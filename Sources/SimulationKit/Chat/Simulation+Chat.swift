@@ -46,6 +46,8 @@ final class ChatSide {
     var isWarm = false
     /// A script decides what devices do, instead of chance.
     var isScripted = false
+    /// Who ends its account.
+    var erasing: UserID?
     var random: SeededGenerator
 
     init(plan: ChatPlan, random: SeededGenerator) {
@@ -207,6 +209,9 @@ extension Simulation {
     func whatIsMissingInChat() -> String? {
         for device in chat.devices where !device.isGone {
             let name = "\(device.viewer.user)/\(device.viewer.device)"
+            if chat.checker.ledger.isErased(device.viewer.user) {
+                return "\(name) is connected, and its account is no more"
+            }
             if !device.isSynced { return "\(name) is not in step" }
             if !device.sends.isEmpty { return "\(name) waits for \(device.sends[0].id)" }
             if let lacks = chat.checker.lacks(device.viewer) { return "\(name) \(lacks)" }
@@ -218,15 +223,20 @@ extension Simulation {
         }
         if let differs = chat.checker.privacyDiffers() { return differs }
         if let missing = chat.checker.wasNotTold() { return missing }
+        if let left = chat.checker.ledger.remembers() { return left }
         for node in nodes where node.isUp {
-            for (group, partition) in node.chat.shell?.led.sorted(by: { $0.key < $1.key }) ?? []
-            where partition.machines.conversations.outstandingCount > 0 {
-                return "node \(node.number) still drives fan-out of \(group)"
+            for (group, partition) in node.chat.shell?.led.sorted(by: { $0.key < $1.key }) ?? [] {
+                if partition.machines.conversations.outstandingCount > 0 {
+                    return "node \(node.number) still drives fan-out of \(group)"
+                }
+                if partition.machines.users.hasCopies {
+                    return "node \(node.number) still tells conversations of \(group)'s users"
+                }
             }
         }
         return nil
     }
 
-    /// Everything is checked as it happens, and by `whatIsMissingInChat`.
-    func checkChatAtEnd() {}
+    /// Everything else is checked as it happens, and by `whatIsMissingInChat`.
+    func checkChatAtEnd() { checkErasures() }
 }

@@ -118,7 +118,7 @@ extension Simulation {
             }
             chat.devices[number].sends[place].retryAt =
                 now + UInt64.random(in: 50_000...600_000, using: &chat.devices[number].random)
-        case "not_member", "recipient_unknown", "not_found", "blocked":
+        case "not_member", "recipient_unknown", "not_found", "blocked", "gone":
             chat.devices[number].sends.remove(at: place)
             chat.checker.refused(send, code, user: chat.devices[number].viewer.user)
         default: chat.checker.fail("\(send.id) was refused: \(object)")
@@ -168,8 +168,9 @@ extension Simulation {
         case (.row(let conversation, let change), .account(.row(let row))):
             chat.checker.acknowledged(change, row, by: viewer, in: conversation)
         case (.registerPush, .account(.done)): chat.devices[number].isRegistered = true
-        case (.registerPush, .refused): break
-        case (.row, .refused(let refusal)): chat.checker.refused(refusal, of: call.what)
+        case (.erase, .account(.done)): chat.checker.acknowledgedErasure(of: viewer.user)
+        case (.registerPush, .refused), (.erase, .refused): break
+        case (.row, .refused(let refusal)): chat.checker.refused(refusal, of: call.what, by: viewer)
         case (.list, .refused), (.privacy, .refused): break
         default: chat.checker.fail("the answer to \(call.what) is \(result)")
         }

@@ -9,6 +9,12 @@ extension Simulation {
 
     func act(_ number: Int) {
         if chat.devices[number].isGone { return }
+        if chat.devices[number].connection == nil,
+            chat.checker.ledger.isErased(chat.devices[number].viewer.user)
+        {
+            chat.devices[number].isGone = true
+            return
+        }
         let pace = isEnding ? 100_000 : chat.plan.pace * 1_000
         schedule(
             .chat(.act(device: number)),
@@ -31,6 +37,7 @@ extension Simulation {
         repeatSends(number, on: id)
         guard chat.isWarm else { return }
         if isEnding { return finishUp(number, on: id) }
+        if erases(number, on: id) { return }
         if goesAway(number) || wantsPush(number, on: id) { return }
         doSomething(number, on: id)
     }

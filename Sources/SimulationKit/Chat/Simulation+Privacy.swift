@@ -32,7 +32,8 @@ extension ChatChecker {
 
     /// What conversations must know of their members when all is quiet.
     func privacyDiffers() -> String? {
-        for (id, known) in ledger.conversations.sorted(by: { $0.key < $1.key }) where !known.isGroup {
+        for (id, known) in ledger.conversations.sorted(by: { $0.key < $1.key })
+        where !known.isGroup && !known.users.contains(where: ledger.isErased) {
             if let differs = ledger.privacy.differs(id, of: known.users) { return differs }
         }
         return nil

@@ -52,8 +52,9 @@ extension ChatChecker {
     }
 
     /// Only what passes: devices ask about rows that are in the log.
-    func refused(_ refusal: Refusal, of what: DeviceCall.What) {
+    func refused(_ refusal: Refusal, of what: DeviceCall.What, by viewer: Viewer) {
         switch refusal.code {
+        case .gone where ledger.isErased(viewer.user): break
         case .unknown, .unavailable, .overloaded, .draining, .rateLimited, .storageFull: break
         default: fail("\(what) was refused: \(refusal)")
         }
