@@ -204,6 +204,18 @@ import Wire
         #expect(cluster.store(of: ann).reader.flagsDue().isEmpty)
     }
 
+    /// Nobody tells who has left what becomes of messages: none stands in its list.
+    @Test func theListOfWhoHasLeftShowsNothingOfIt() {
+        let (cluster, _, _) = acquainted()
+        #expect(cluster.rows(of: bob).first { $0.conversation == club }?.preview == "mine 3")
+        _ = cluster.call(.group(GroupRequest(group: club, actor: bob, change: .leave)))
+        cluster.advance(3_000)
+        _ = erase(cluster, ann)
+        cluster.advance(5_000)
+        let row = cluster.rows(of: bob).first { $0.conversation == club }
+        #expect(row?.isMember == false && row?.preview == "")
+    }
+
     @Test func aRowThatComesLateIsForgottenToo() {
         let cluster = TestCluster()
         for user in [ann, bob] { _ = cluster.call(.ensureUser(user)) }

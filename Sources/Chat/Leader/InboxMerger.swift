@@ -112,7 +112,8 @@ package struct InboxMerger: Sendable {
 }
 
 extension InboxRow {
-    /// What an item says of one target's row. Somebody who left learns that, and nothing of what came later.
+    /// What an item says of one target's row. Somebody who left learns that, and nothing of what came later: the last that
+    /// stands in its list is its leaving, which has no preview, for nobody would tell it of what becomes of a message.
     init(_ item: FanoutItem, _ target: FanoutItem.Target) {
         self.init(
             conversation: item.conversation, kind: item.kind, peer: item.peer(of: target.user),
@@ -121,7 +122,7 @@ extension InboxRow {
             preview: target.isMember && !target.isHeadHidden ? item.preview : "",
             headOrdinal: target.isMember ? item.headOrdinal : .zero, markOrdinal: target.markOrdinal,
             read: target.read, memberEpoch: item.memberEpoch, isMember: target.isMember, version: .zero)
-        previewRev = target.isMember ? item.previewRev : .zero
+        previewRev = target.isMember ? item.previewRev : item.rev
         cleared = target.cleared
     }
 }

@@ -331,7 +331,10 @@ final class ChatChecker {
             if ledger.erasures.closed.contains(id), row.title != "Deleted user" {
                 return "\(id) is listed as \(row.title)"
             }
-            guard isMember else { continue }
+            guard isMember else {
+                if !row.preview.isEmpty { return "\(id), which was left, is listed with \"\(row.preview)\"" }
+                continue
+            }
             if row.unread != known.unread(of: user) {
                 return "\(id) is listed with \(row.unread) unread, not \(known.unread(of: user))"
             }
