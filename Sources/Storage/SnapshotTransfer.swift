@@ -3,8 +3,8 @@ import Wire
 
 /// A snapshot on its way out: read from a frozen view of the store, a bounded number of chunks ahead.
 package struct SnapshotSender {
-    package static let chunkBytes = 64 * 1_024
-    package static let window: UInt32 = 4
+    package static let chunkBytes = 32 * 1_024
+    package static let window: UInt32 = 2
 
     package let transfer: UInt64
     package let group: GroupID
