@@ -11,10 +11,19 @@ import Storage
 /// every replica that comes or goes.
 final class StoreFlusher: Sendable {
     private static let spacing = TimeAmount.milliseconds(500)
+    private static let patience = TimeAmount.seconds(5)
+
+    enum Haste {
+        /// Something waits for it.
+        case soon
+        /// Any flush of the next seconds will do.
+        case patient
+    }
 
     private struct State {
         var waiting: [@Sendable () -> Void] = []
-        var isScheduled = false
+        /// The earliest flush that is scheduled.
+        var due: NIODeadline?
         var last: NIODeadline?
     }
 
@@ -36,26 +45,35 @@ final class StoreFlusher: Sendable {
 
     /// Calls `completion`, on a thread of the pool, once everything written before this call is on disk. A flush that
     /// fails ends the process.
-    func flush(_ completion: @escaping @Sendable () -> Void) {
+    func flush(_ haste: Haste = .soon, _ completion: @escaping @Sendable () -> Void) {
+        let now = NIODeadline.now()
         let due: NIODeadline? = state.withLockedValue { state in
             state.waiting.append(completion)
-            guard !state.isScheduled else { return nil }
-            state.isScheduled = true
-            return state.last.map { $0 + Self.spacing } ?? .now()
+            let due =
+                switch haste {
+                case .soon: max(now, state.last.map { $0 + Self.spacing } ?? now)
+                case .patient: now + Self.patience
+                }
+            if let earlier = state.due, earlier <= due { return nil }
+            state.due = due
+            return due
         }
         guard let due else { return }
-        if due <= .now() { submit() } else { loop.scheduleTask(deadline: due) { self.submit() } }
+        if due <= now { submit() } else { loop.scheduleTask(deadline: due) { self.submit() } }
     }
 
     private func submit() {
         pool.submit { _ in
             // Taken before the flush begins: whoever comes later may have written what it does not cover.
-            let waiting = self.state.withLockedValue { state in
+            let waiting: [@Sendable () -> Void] = self.state.withLockedValue { state in
+                guard !state.waiting.isEmpty else { return [] }
                 defer { state.waiting = [] }
-                state.isScheduled = false
+                state.due = nil
                 state.last = .now()
                 return state.waiting
             }
+            // An earlier one has taken everybody along.
+            if waiting.isEmpty { return }
             self.ending.orEnd { () throws(StorageFailure) in try self.store.flush() }
             for completion in waiting { completion() }
         }

@@ -24,6 +24,7 @@ extension ShardActor {
         for replica in duties.create where isMine(replica.group) {
             // The state of a former replica must be gone first; `removed` comes back to it.
             if removing.contains(replica.group) || retired.contains(where: { $0.group == replica.group }) {
+                if removing.contains(replica.group) { flusher.flush {} }
                 continue
             }
             groups[replica.group] = HostedGroup(generation: 0, applied: .zero)

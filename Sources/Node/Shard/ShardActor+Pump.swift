@@ -62,7 +62,7 @@ extension ShardActor {
         guard old.isReplicaGone else { return }
         removing.insert(old.group)
         let mailbox = ports.shards[index]
-        flusher.flush { mailbox.post(.removed(old.group)) }
+        flusher.flush(.patient) { mailbox.post(.removed(old.group)) }
     }
 
     func removed(_ group: GroupID) {
