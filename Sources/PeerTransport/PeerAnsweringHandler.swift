@@ -145,8 +145,8 @@ final class PeerAnsweringHandler: ChannelInboundHandler {
     }
 
     private func refuse(_ refusal: HandshakeRefusal, _ context: ChannelHandlerContext) {
-        transport.logger.warning(
-            "refused a peer link", metadata: ["peer.reason": "\(refusal.reason)"])
+        let address = context.remoteAddress?.ipAddress ?? "an unknown address"
+        transport.tell("refused a peer link", of: address, refusal)
         context.channel.writePeerFrame(.refused(refusal))
         close(context)
     }

@@ -180,9 +180,7 @@ extension PeerLink {
         case .opened: opened(channel)
         case .refused(let refusal):
             connection.value.failures += 5
-            transport.logger.warning(
-                "a peer refused the link",
-                metadata: ["peer.node": "\(node)", "peer.reason": "\(refusal.reason)"])
+            transport.tell("a peer refused the link", of: "\(node)", refusal)
             transport.delegate?.refused(by: node, refusal)
         case .frames: break
         }

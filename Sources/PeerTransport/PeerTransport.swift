@@ -37,6 +37,7 @@ package final class PeerTransport: Sendable {
         var listener: (any Channel)?
         var accepted: [ObjectIdentifier: any Channel] = [:]
         var isStopped = false
+        var refusals = RefusalLog()
     }
 
     private let state: NIOLockedValueBox<State>
@@ -198,6 +199,15 @@ package final class PeerTransport: Sendable {
             return body(true)
         }
         memory.remember(hello.stamp, of: hello.node) { isKept in loop.execute { body(isKept) } }
+    }
+
+    /// Logs a refused link, here or by another node, unless the same was said a moment ago.
+    func tell(_ text: String, of who: String, _ refusal: HandshakeRefusal) {
+        let isNews = state.withLockedValue {
+            $0.refusals.isNews("\(text) \(who) \(refusal.reason)", now: .now())
+        }
+        guard isNews else { return }
+        logger.warning("\(text)", metadata: ["peer.name": "\(who)", "peer.reason": "\(refusal.reason)"])
     }
 
     /// An accepted link has closed.
