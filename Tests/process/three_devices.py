@@ -2,19 +2,26 @@
 
     Tests/process/run three_devices [--minutes 3] [--seed S]
 
-Both write, read, edit, react, delete, pin and mute, to each other and in groups, from all their devices. In the end every
+One device of the first is a page of Chromium with its WebSocket, one of the second a page with its EventSource, which
+writes by fetch; the others are Python clients. Both users write, read, edit, react, delete, pin and mute, to each other and in groups, from all their devices. In the end every
 device shows the same conversations in the same order, the same messages, receipts and unread counts, which are those that each
-node tells; no message is on a screen twice, and every acknowledged one is on all of them.
+node tells, to curl as well; no message is on a screen twice, and every acknowledged one is on all of them.
+
+Needs Chromium (apt-get install chromium).
 """
 
 import argparse
 import asyncio
+import json
 import random
+import tempfile
 import time
 
 from checks import Failed, check, equal, figures, main, poll, say
+from chromium import Browser
 from client import fresh_id
 from cluster import Cluster
+from page_screen import EventSourceScreen, PageScreen, WebSocketScreen
 from screen import Screen, shown_as
 
 parser = argparse.ArgumentParser()
@@ -22,7 +29,10 @@ parser.add_argument("--minutes", type=float, default=3)
 parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
 options = parser.parse_args()
 
-DEVICES = {"ann": ("phone", "tablet", "laptop"), "ben": ("phone", "watch")}
+DEVICES = {
+    "ann": {"phone": Screen, "page": WebSocketScreen, "laptop": Screen},
+    "ben": {"phone": Screen, "page": EventSourceScreen},
+}
 OTHER = {"ann": "ben", "ben": "ann"}
 
 
@@ -31,8 +41,8 @@ class World:
         self.cluster = cluster
         self.random = random.Random(options.seed)
         self.screens = {
-            user: [Screen(cluster, user, f"{user}-{name}", 1 + i % 3) for i, name in enumerate(names)]
-            for user, names in DEVICES.items()}
+            user: [kind(cluster, user, f"{user}-{name}", 1 + i % 3) for i, (name, kind) in enumerate(kinds.items())]
+            for user, kinds in DEVICES.items()}
         self.groups = []
         self.direct = None
         self.is_quiet = False
@@ -207,6 +217,40 @@ class World:
             raise Failed(f"the list of {screen.device} is in another order: {mine!r}, the node's {rows!r}")
 
 
+async def curl(cluster, node, token, path):
+    process = await asyncio.create_subprocess_exec(
+        "curl", "--silent", "--show-error", "--fail-with-body", "--max-time", "20", "--header", f"Authorization: Bearer {token}",
+        f"http://{cluster.client_host(node)}:{cluster.client_port(node)}{path}",
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
+    output, error = await process.communicate()
+    if process.returncode != 0:
+        raise Failed(f"curl {path} of node {node}: exit {process.returncode}, {output!r} {error!r}")
+    return json.loads(output)
+
+
+async def curl_agrees(world):
+    """The lists and all messages as curl reads them, newest first, from every node."""
+    for user in DEVICES:
+        token = world.token(user)
+        rows, messages = await world.truth(world.cluster.numbers[0], user)
+        for node in world.cluster.numbers:
+            listed = await curl(world.cluster, node, token, "/v1/conversations")
+            equal_to(listed["conversations"], rows, f"{user}'s list by curl from node {node}")
+            for conversation, of in messages.items():
+                found, cursor = {}, ""
+                while cursor is not None:
+                    page = await curl(
+                        world.cluster, node, token, f"/v1/conversations/{conversation}/messages?limit=100{cursor}")
+                    found |= {m["seq"]: shown_as(m) for m in page["messages"]}
+                    cursor = f"&cursor={page['next_cursor']}" if page["has_more"] else None
+                equal_to(found, of, f"{user}'s messages by curl from node {node}")
+
+
+def equal_to(found, expected, what):
+    if found != expected:
+        raise Failed(f"{what}: {first_difference(found, expected)}")
+
+
 def comparable(message):
     return {k: v for k, v in message.items() if message["sender"] or k == "sender"}
 
@@ -255,49 +299,64 @@ async def receipts_agree(world):
 
 async def test():
     say(f"seed {options.seed}")
-    async with Cluster(3).running() as cluster:
-        world = World(cluster)
-        living = [asyncio.create_task(screen.live()) for screen in world.all_screens]
-        async def all_live():
-            return all(screen.is_live for screen in world.all_screens)
-        await poll("all devices are connected", 20, all_live)
-        await make_groups(world)
-        for user in DEVICES:
-            await world.send(user)
-        until = time.monotonic() + 60 * options.minutes
-        busy = [asyncio.create_task(world.act(user)) for user in DEVICES for _ in range(2)]
-        killing = asyncio.create_task(world.kill())
-        while time.monotonic() < until:
-            done, _ = await asyncio.wait([*busy, killing], timeout=1, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        world.is_quiet = True
-        await asyncio.gather(*busy, killing)
-        say(f"{world.kills} kills; {world.counts}")
-        await poll("all devices are connected", 30, all_live)
-        # Unread messages at the end, and some read on one device only.
-        await world.read("ann")
-        for user in DEVICES:
-            await world.send(user)
-        await poll("every screen and every node tell the same", 30, world.compare, every=1)
-        say("ok   all devices show what all nodes tell: conversations, order, messages, unread counts, settings")
-        await poll("receipts agree", 10, lambda: receipts_agree(world))
-        say("ok   and the receipts that `info` tells")
-        screens = world.all_screens
-        equal([(s.device, s.faults[:3]) for s in screens if s.faults], [],
-              "nothing came out of order or changed its place, no receipt went back")
-        equal([(s.device, s.doubled()[:3]) for s in screens if s.doubled()], [], "no message is on a screen twice")
-        lost = [(s.device, c, seq) for s in screens for c, of in world.acknowledged.items() for seq, (name, _) in of.items()
-                if s.messages.get(c, {}).get(seq, {}).get("id") != name]
-        equal(lost[:3], [], "every acknowledged message is on every screen, at its place")
-        check(min(s.connections for s in screens) > 1, "every device lost its node and came back",
-              [s.connections for s in screens])
-        figures("three_devices", seed=options.seed, minutes=options.minutes, kills=world.kills, actions=world.counts,
-                messages=sum(map(len, world.acknowledged.values())),
-                connections={s.device: s.connections for s in screens})
-        for screen in screens:
-            await screen.close()
-        await asyncio.gather(*living)
+    with tempfile.TemporaryDirectory(prefix="martlet-browser-", ignore_cleanup_errors=True) as directory:
+        browser = Browser(directory)
+        await browser.start()
+        try:
+            async with Cluster(3).running() as cluster:
+                await live_and_compare(cluster, browser)
+        finally:
+            await browser.stop()
+
+
+async def live_and_compare(cluster, browser):
+    world = World(cluster)
+    for screen in world.all_screens:
+        if isinstance(screen, PageScreen):
+            await screen.begin(browser)
+    living = [asyncio.create_task(screen.live()) for screen in world.all_screens]
+    async def all_live():
+        return all(screen.is_live for screen in world.all_screens)
+    await poll("all devices are connected", 20, all_live)
+    await make_groups(world)
+    for user in DEVICES:
+        await world.send(user)
+    until = time.monotonic() + 60 * options.minutes
+    busy = [asyncio.create_task(world.act(user)) for user in DEVICES for _ in range(2)]
+    killing = asyncio.create_task(world.kill())
+    while time.monotonic() < until:
+        done, _ = await asyncio.wait([*busy, killing], timeout=1, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    world.is_quiet = True
+    await asyncio.gather(*busy, killing)
+    say(f"{world.kills} kills; {world.counts}")
+    await poll("all devices are connected", 30, all_live)
+    # Unread messages at the end, and some read on one device only.
+    await world.read("ann")
+    for user in DEVICES:
+        await world.send(user)
+    await poll("every screen and every node tell the same", 30, world.compare, every=1)
+    say("ok   all devices show what all nodes tell: conversations, order, messages, unread counts, settings")
+    await poll("receipts agree", 10, lambda: receipts_agree(world))
+    say("ok   and the receipts that `info` tells")
+    await curl_agrees(world)
+    say("ok   and what curl reads from every node, page by page")
+    screens = world.all_screens
+    equal([(s.device, s.faults[:3]) for s in screens if s.faults], [],
+          "nothing came out of order or changed its place, no receipt went back")
+    equal([(s.device, s.doubled()[:3]) for s in screens if s.doubled()], [], "no message is on a screen twice")
+    lost = [(s.device, c, seq) for s in screens for c, of in world.acknowledged.items() for seq, (name, _) in of.items()
+            if s.messages.get(c, {}).get(seq, {}).get("id") != name]
+    equal(lost[:3], [], "every acknowledged message is on every screen, at its place")
+    check(min(s.connections for s in screens) > 1, "every device lost its node and came back",
+          [s.connections for s in screens])
+    figures("three_devices", seed=options.seed, minutes=options.minutes, kills=world.kills, actions=world.counts,
+            messages=sum(map(len, world.acknowledged.values())),
+            connections={s.device: s.connections for s in screens})
+    for screen in screens:
+        await screen.close()
+    await asyncio.gather(*living)
 
 
 if __name__ == "__main__":
