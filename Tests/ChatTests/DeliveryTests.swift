@@ -109,6 +109,48 @@ struct DeliveryTests {
         #expect(cluster.results[unknown] == .refused(.noSuchMessage))
     }
 
+    /// Whoever they are of and wherever: what comes within one flush is one command of the partition.
+    @Test func receiptsOfAPartitionAreOneBatch() {
+        let one = TestCluster(partitions: 1)
+        one.change(.create(name: "g", members: [bob, cat]))
+        for number in 1...2 { _ = one.send(ann, to: .group(club), "\(number)") }
+        _ = one.send(ann, to: .user(bob), "3")
+        one.advance(1_000)
+        one.proposed = []
+        let marks: [(UserID, ConversationID, UInt64)] = [
+            (bob, club, 2), (cat, club, 3), (bob, annBob, 1), (bob, club, 3),
+        ]
+        for (user, conversation, seq) in marks {
+            let target = ReceiptRequest.Target.upTo(conversation, Seq(seq))
+            one.ask(.receipt(ReceiptRequest(user: user, status: .delivered, target: target)))
+        }
+        one.advance(50)
+        let batches = one.proposed.compactMap { command -> Int? in
+            guard case .receipts(let batch) = command else { return nil }
+            return batch.marks.count
+        }
+        #expect(batches == [3], "the two of one member and conversation are one mark")
+    }
+
+    @Test func receiptsOfTheTimeAwayComeAtTheOpening() {
+        let (anns, bobs, laptops) = (connected(ann), connected(bob), connected(bob, laptop))
+        _ = cluster.send(ann, to: .user(bob), "1")
+        cluster.advance(1_000)
+        for device in [anns, laptops] {
+            device.disconnect()
+            device.statuses = []
+        }
+        cluster.ask(.receipt(ReceiptRequest(user: bob, status: .read, target: .upTo(annBob, Seq(1)))))
+        cluster.advance(1_000)
+        #expect(bobs.isConnected && anns.statuses.isEmpty && laptops.statuses.isEmpty)
+        for device in [anns, laptops] {
+            device.connect(withCursor: true)
+            cluster.settle()
+            device.finishOpening()
+            #expect(device.known(.read, of: bob, in: annBob) == Seq(1), "\(device.user)")
+        }
+    }
+
     @Test func theSenderHearsOfReceiptsAndTheReadersOtherDevicesOfReadsOnly() {
         let (anns, bobs, laptops) = (connected(ann), connected(bob), connected(bob, laptop))
         _ = cluster.send(ann, to: .user(bob), "1")

@@ -69,16 +69,23 @@ import Wire
         let push = PushRegistration(target: .fcm(token: "t"), content: .full, registeredAt: .zero)
         #expect(change(cluster, ann, .setPush(phone, push)) == .account(.done))
         #expect(cluster.store(of: ann).reader.pushRegistrations(of: ann).map(\.device) == [phone])
+        let keys = KeyUpload(
+            identityKey: "i", signedPrekey: Prekey(id: 1, publicKey: "p", signature: "s"),
+            oneTimePrekeys: [Prekey(id: 1, publicKey: "o")])
+        _ = change(cluster, ann, .uploadKeys(phone, keys))
         _ = cluster.send(bob, to: .user(ann), "1")
         cluster.advance(2_000)
         let reader = cluster.store(of: ann).reader
         #expect(reader.position(of: phone, of: ann, in: annBob).seq == Seq(1))
+        #expect(reader.view.pairs(in: Tables.oneTimePrekeys(ann, phone)).count == 1)
 
         #expect(change(cluster, ann, .revokeDevice(phone)) == .account(.done))
         #expect(onPhone.closeCode == 4003)
         #expect(onLaptop.closeCode == nil)
         #expect(devices(cluster, ann).map(\.device) == [laptop])
         #expect(reader.pushRegistrations(of: ann).isEmpty)
+        #expect(reader.view.deviceKeys(ann, phone) == nil)
+        #expect(reader.view.pairs(in: Tables.oneTimePrekeys(ann, phone)).isEmpty)
         // It can be said again.
         #expect(change(cluster, ann, .revokeDevice(phone)) == .account(.done))
     }
@@ -103,6 +110,18 @@ import Wire
         #expect(again.isConnected)
         #expect(again.written.isEmpty)
         #expect(devices(cluster, ann).map(\.device) == [laptop, phone])
+    }
+
+    /// What the old device acknowledged last is not committed yet, and is no word of the new one.
+    @Test func whatARevokedDeviceAcknowledgedLastIsForgotten() {
+        let cluster = TestCluster()
+        let onPhone = cluster.connected(ann)
+        cluster.advance(1_000)
+        _ = cluster.send(bob, to: .user(ann), "1")
+        #expect(onPhone.written[annBob] == [1])
+        #expect(cluster.store(of: ann).reader.position(of: phone, of: ann, in: annBob) == .start)
+        _ = change(cluster, ann, .revokeDevice(phone))
+        #expect(cluster.connected(ann).written[annBob] == [1])
     }
 
     @Test func aRevokedSessionDoesNotComeBackByRenewal() {

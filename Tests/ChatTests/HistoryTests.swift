@@ -31,8 +31,9 @@ struct HistoryTests {
 
     @Test func bothOrdersAndTheirBounds() throws {
         try fill(9)
-        #expect(try page(query()).seqs == [9, 8, 7, 6])
+        #expect(try page(query()) == (seqs: [9, 8, 7, 6], older: true, newer: false))
         #expect(try page(query { $0.bound = Seq(6) }).seqs == [5, 4, 3, 2])
+        #expect(try page(query { $0.bound = Seq(5) }) == (seqs: [4, 3, 2, 1], older: false, newer: false))
         #expect(try page(query { $0.order = .ascending }).seqs == [1, 2, 3, 4])
         #expect(
             try page(

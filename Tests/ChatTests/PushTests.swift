@@ -23,12 +23,15 @@ import Wire
     }
 
     /// Ann's row of her conversation with bob; messages up to `head`, read up to `read`.
-    private func row(head: UInt64, read: UInt64 = 0, at: Int64 = 1_000) -> Command {
+    private func row(
+        head: UInt64, read: UInt64 = 0, at: Int64 = 1_000, with peer: UserID = bob
+    ) -> Command {
         .inboxBatch([
             InboxUpdate(
                 user: ann,
                 row: InboxRow(
-                    conversation: annBob, kind: .direct, peer: bob, title: "", head: Seq(head),
+                    conversation: .direct(between: ann, and: peer), kind: .direct, peer: peer, title: "",
+                    head: Seq(head),
                     rev: Rev(head),
                     lastAt: Timestamp(at), preview: "hello", headOrdinal: Ordinal(head),
                     markOrdinal: Ordinal(read), read: Seq(read), memberEpoch: 1, isMember: true,
@@ -101,6 +104,19 @@ import Wire
         note(&machine, try store.apply(row(head: 3)), at: 10_000)
         let next = try #require(ordered(take(&machine, store, at: 12_000)))
         #expect(next.after == Seq(2) && next.through == Seq(3))
+    }
+
+    @Test func theBadgeCountsWhatIsUnreadAndNotMuted() throws {
+        let store = try store()
+        var machine = machine()
+        let mute = RowSettingsChange(mute: .until(Timestamp(9_000)))
+        let change = AccountChange.settings(.direct(between: ann, and: cat), mute, pending: nil)
+        try store.apply(
+            row(head: 5, with: cat), row(head: 3, with: dan),
+            .account(AccountCommand(user: ann, change: change, at: Timestamp(1), token: 0)))
+        note(&machine, try store.apply(row(head: 4, read: 2)), at: 0)
+        #expect(ordered(take(&machine, store, at: 2_000))?.badge == 3 + 2)
+        #expect(store.reader.badge(of: ann, pending: [], at: Timestamp(9_000)) == 5 + 3 + 2, "mutes end")
     }
 
     @Test func whatADeviceHasOrTheUserHasReadIsNotTold() throws {

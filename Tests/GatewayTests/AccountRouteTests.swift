@@ -158,6 +158,11 @@ import Wire
             ("PUT", push, "{}", "missing_field", "provider"),
             ("PUT", push, #"{"provider":"pigeon"}"#, "invalid_request", "provider"),
             ("PUT", push, #"{"provider":"apns","token":"xyz"}"#, "invalid_request", "token"),
+            ("PUT", push, #"{"provider":"apns","token":"abcd"}"#, "invalid_request", "token"),
+            (
+                "PUT", push, #"{"provider":"apns","token":"\#(String(repeating: "x", count: 64))"}"#,
+                "invalid_request", "token"
+            ),
             ("PUT", push, #"{"provider":"fcm","token":"a b"}"#, "invalid_request", "token"),
             ("PUT", push, #"{"provider":"webpush","endpoint":"ftp://x"}"#, "invalid_request", "endpoint"),
             (

@@ -15,7 +15,7 @@ final class FakeDispatcher: Dispatcher {
         var sessions: [UInt64: SessionRegistration] = [:]
         var answers: @Sendable (Operation) -> OperationResult? = { _ in nil }
         var onAttach: @Sendable () -> Void = {}
-        var waiting: [(@Sendable (Operation) -> Bool, CheckedContinuation<Void, Never>)] = []
+        var waiting: [(@Sendable (Operation) -> Bool, CheckedContinuation<Void, any Error>)] = []
     }
     let state = NIOLockedValueBox(State())
     let nodeID = NodeID(high: 0, low: 9)
@@ -117,13 +117,22 @@ final class FakeDispatcher: Dispatcher {
 
     /// Returns once such an operation was performed.
     func waitFor(_ isWanted: @escaping @Sendable (Operation) -> Bool) async throws {
-        await withCheckedContinuation { continuation in
-            let isThere = state.withLockedValue { state in
-                if state.operations.contains(where: isWanted) { return true }
-                state.waiting.append((isWanted, continuation))
-                return false
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let isOver = state.withLockedValue { state in
+                    if Task.isCancelled || state.operations.contains(where: isWanted) { return true }
+                    state.waiting.append((isWanted, continuation))
+                    return false
+                }
+                if isOver { continuation.resume() }
             }
-            if isThere { continuation.resume() }
+        } onCancel: {
+            // The test's time is over: it fails and does not hang.
+            let waiting = state.withLockedValue { state in
+                defer { state.waiting = [] }
+                return state.waiting
+            }
+            for (_, continuation) in waiting { continuation.resume(throwing: CancellationError()) }
         }
     }
 

@@ -6,7 +6,7 @@ import Wire
 @testable import Gateway
 
 /// Server-sent events and long poll: the same events and cursors as the WebSocket.
-@Suite struct FallbackTests {
+@Suite(.timeLimit(.minutes(1))) struct FallbackTests {
     private func record(_ seq: UInt64) -> MessageRecord {
         MessageRecord(
             conversation: ConversationID(high: 0, low: 2), seq: Seq(seq), ordinal: Ordinal(seq),
@@ -40,8 +40,10 @@ import Wire
             rig.dispatcher.state.withLockedValue { $0.answers = lacking([record(1), record(2)]) }
             let token = try await rig.token()
             try await RawClient.connect(rig.port) { client in
-                let answer = try await client.request("GET", "/v1/poll?device=d", token: token)
-                #expect(answer.status == 200)
+                let asked = ContinuousClock.now
+                let answer = try await client.request(
+                    "GET", "/v1/poll?device=d&wait_ms=40000", token: token)
+                #expect(answer.status == 200 && asked.duration(to: .now) < .seconds(20))
                 #expect(answer.body.hasPrefix(#"{"events":[{"type":"message","#))
                 #expect(answer.body.contains(#""content":"hi 2\nthere""#))
                 #expect(!answer.body.contains("welcome") && !answer.body.contains("sync_done"))

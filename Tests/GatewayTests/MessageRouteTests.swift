@@ -1,3 +1,4 @@
+import NIOConcurrencyHelpers
 import Testing
 import Vocabulary
 import Wire
@@ -53,6 +54,10 @@ import Wire
                     #"{"emoji":"\#(String(repeating: "x", count: 65))"}"#, 400, "invalid_request"
                 ),
                 ("GET", "/v1/conversations/\(conversation)/messages?around=x", "", 400, "invalid_request"),
+                ("GET", "/v1/conversations/\(conversation)/messages?limit=101", "", 400, "invalid_request"),
+                ("GET", "/v1/conversations/\(conversation)/messages?limit=0", "", 400, "invalid_request"),
+                ("GET", "/v1/conversations/\(conversation)/messages?order=up", "", 400, "invalid_request"),
+                ("GET", "/v1/conversations/\(conversation)/messages?cursor=x", "", 400, "bad_cursor"),
                 ("GET", "/v1/conversations/\(conversation)/messages?stale_ok=x", "", 400, "invalid_request"),
                 ("GET", "/v1/conversations/\(conversation)/messages?min_seq=x", "", 400, "invalid_request"),
             ]
@@ -90,6 +95,36 @@ import Wire
             }
             #expect(query.around == .message(message) && query.order == .ascending)
             #expect(query.isStaleAllowed && query.minSeq == Seq(9))
+        }
+    }
+
+    @Test func historyGoesOnFromItsCursor() async throws {
+        try await GatewayRig.run { rig in
+            let token = try await rig.token("ann")
+            rig.dispatcher.state.withLockedValue { state in
+                state.answers = { operation in
+                    guard case .history = operation else { return nil }
+                    let message = MessageRecord(
+                        conversation: conversation, seq: Seq(7), ordinal: Ordinal(7), messageID: message,
+                        sender: UserID(unchecked: "bob"), senderDevice: nil,
+                        recipient: .user(UserID(unchecked: "ann")),
+                        clientMessageID: ClientMessageID(unchecked: "m"), type: .text, content: "x",
+                        timestamp: Timestamp(1), clientTimestamp: nil)
+                    return .history(HistoryPage(messages: [message], hasMore: true, newest: Seq(9)))
+                }
+            }
+            try await RawClient.connect(rig.port) { client in
+                let path = "/v1/conversations/\(conversation)/messages?limit=1"
+                let first = try await client.request("GET", path, token: token)
+                let rest = try #require(first.body.split(separator: #""next_cursor":""#).last)
+                let cursor = rest.prefix { $0 != "\"" }
+                _ = try await client.request("GET", path + "&cursor=\(cursor)", token: token)
+            }
+            let bounds = rig.dispatcher.operations.compactMap { operation -> Seq?? in
+                guard case .history(let query) = operation, query.limit == 1 else { return nil }
+                return query.bound
+            }
+            #expect(bounds == [nil, Seq(7)])
         }
     }
 

@@ -84,7 +84,9 @@ import Wire
             }
             let limited = try await ask("POST", "/v1/messages", send("6"), token: token)
             #expect(limited.status == 429 && limited.body.contains(#""retry_after_ms":"#))
+            let many = (0...100).map { #""u\#($0)""# }.joined(separator: ",")
             let cases: [(String, String, String, Int, String)] = [
+                ("POST", "/v1/presence", #"{"user_ids":[\#(many)]}"#, 400, #""invalid_request","#),
                 ("POST", "/v1/messages", send("2"), 429, #""rate_limited","message":"more than 0 per"#),
                 ("POST", "/v1/messages", send("3", content: "12345678901"), 400, #""message_too_long","#),
                 ("POST", "/v1/messages", #"{"content":"x"}"#, 400, #""missing_field","#),

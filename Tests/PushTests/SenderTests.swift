@@ -266,7 +266,8 @@ import Vocabulary
         #expect(PushOrigin.of("https://db5p.notify.windows.com/w/?t=1", allowed: allowed) != nil)
         for endpoint in [
             "http://fcm.googleapis.com/x", "https://127.0.0.1/x", "https://evil.com/fcm.googleapis.com",
-            "https://fcm.googleapis.com.evil.com/", "https://fcm.googleapis.com@evil.com/", "x",
+            "https://fcm.googleapis.com.evil.com/", "https://fcm.googleapis.com@evil.com/",
+            "https://someone@fcm.googleapis.com/", "x",
         ] {
             #expect(PushOrigin.of(endpoint, allowed: allowed) == nil)
         }

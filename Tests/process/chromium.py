@@ -53,7 +53,10 @@ class Browser:
         future = self._answers[number] = asyncio.get_running_loop().create_future()
         request = {"id": number, "method": method, "params": parameters}
         await self.socket.send(json.dumps(request | ({"sessionId": session} if session else {})))
-        answer = await asyncio.wait_for(future, 60)
+        try:
+            answer = await asyncio.wait_for(future, 60)
+        except TimeoutError:
+            raise Failed(f"{method} has no answer within 60 s: {str(parameters)[:200]}") from None
         if "error" in answer:
             raise Failed(f"{method}: {answer['error']}")
         return answer["result"]
