@@ -6,7 +6,7 @@ import Wire
 @testable import Gateway
 
 /// Every code of the client protocol's list, over WebSocket and REST, as documented.
-@Suite struct RefusalTests {
+@Suite(.timeLimit(.minutes(1))) struct RefusalTests {
     /// Code, status, and the further fields that the protocol names.
     private static let documented: [(RefusalCode, Int, String)] = [
         (.invalidRequest, 400, "invalid_request"), (.messageTooLong, 400, "message_too_long"),

@@ -6,7 +6,7 @@ import Wire
 
 @testable import Gateway
 
-@Suite struct WebSocketTests {
+@Suite(.timeLimit(.minutes(1))) struct WebSocketTests {
     private let send =
         #"{"type":"send","ref":"r","client_message_id":"c","recipient_id":"bob","recipient_type":"user","message_type":"text","content":"hi","timestamp":1}"#
 
