@@ -5,7 +5,7 @@ import Wire
 /// Questions that concern users of several partitions, and the recipient check before a direct message.
 extension LoopRouter {
     /// How long the check of a recipient who was seen before may hold a send up.
-    private static let recipientCheckMax = TimeAmount.milliseconds(500)
+    private static let recipientCheckMax = TimeAmount.milliseconds(200)
 
     /// Sends to `recipient` once it is known to exist and its devices are compared with those that the sender names;
     /// sends to the same recipient that come meanwhile queue behind it, so that order is kept.
