@@ -69,7 +69,6 @@ extension ConversationMember {
         writer.u8(role.tag)
         writer.counter(joinedSeq)
         writer.counter(firstVisible)
-        writer.counter(cleared)
         writer.counter(leftSeq)
         writer.varint(joinedEpoch)
         writer.counter(delivered)
@@ -84,15 +83,20 @@ extension ConversationMember {
         writer.counter(hiddenHead)
         flags.write(into: &writer)
         writer.bool(isDeliveredPrivate)
-        writer.bool(isReadPrivate)
+        // The floor came later than the rest: a member without one is stored as it always was.
+        writer.u8((isReadPrivate ? 1 : 0) | (hasFloorOfItsOwn ? 2 : 0))
+        if hasFloorOfItsOwn { writer.counter(cleared) }
     }
+
+    /// What was cleared by a member who joined before it was, and stayed, shows in what it may read back to.
+    private var hasFloorOfItsOwn: Bool { cleared != impliedFloor }
+    private var impliedFloor: Seq { firstVisible > joinedSeq ? firstVisible.previous : .zero }
 
     init(from reader: inout ByteReader) throws(DecodingFailure) {
         user = try reader.textIdentity()
         role = try reader.groupRole()
         joinedSeq = try reader.counter()
         firstVisible = try reader.counter()
-        cleared = try reader.counter()
         leftSeq = try reader.counter()
         joinedEpoch = try reader.varint()
         delivered = try reader.counter()
@@ -107,6 +111,10 @@ extension ConversationMember {
         hiddenHead = try reader.counter()
         flags = try MemberFlags(from: &reader)
         isDeliveredPrivate = try reader.bool()
-        isReadPrivate = try reader.bool()
+        let marks = try reader.u8()
+        guard marks < 4 else { throw DecodingFailure.unknown(field: "member marks", value: UInt64(marks)) }
+        isReadPrivate = marks & 1 != 0
+        cleared = impliedFloor
+        if marks & 2 != 0 { cleared = try reader.counter() }
     }
 }
