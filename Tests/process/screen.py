@@ -180,6 +180,15 @@ class Screen:
     def read_mark(self, conversation):
         return self.receipts.get((conversation, self.user, "read"), 0)
 
+    def ticks(self):
+        """How far each receipt reaches among the user's own messages, which is what it is about: of what lies beyond
+        them a device learns only when it happens to catch up. Own reads as they are."""
+        reached = {}
+        for (conversation, user, status), mark in self.receipts.items():
+            own = [seq for seq, m in self.messages.get(conversation, {}).items() if m["sender"] == self.user and seq <= mark]
+            reached[conversation, user, status] = mark if user == self.user else max(own, default=0)
+        return {key: seq for key, seq in reached.items() if seq}
+
     def unread(self, conversation):
         """Others' messages after the own read mark and the last own message."""
         messages = self.messages.get(conversation, {})

@@ -187,10 +187,11 @@ class World:
                     raise Failed(f"{user}'s conversations on node {node}: {first_difference(other, by_node[0])}")
             for screen in screens:
                 self.compare_screen(screen, rows, messages)
-            marks = [{k: v for k, v in s.receipts.items()} for s in screens]
+            marks = [s.ticks() for s in screens]
             for screen, mark in zip(screens, marks):
                 if mark != marks[0]:
-                    raise Failed(f"receipts on {screen.device}: {first_difference(mark, marks[0])}")
+                    keys = [key for key in sorted(set(mark) | set(marks[0])) if mark.get(key) != marks[0].get(key)]
+                    raise Failed(f"receipts on {screen.device}: {[(k, [(s.device, s.receipts.get(k), s.ticks().get(k)) for s in screens]) for k in keys]}")
         return True
 
     def compare_screen(self, screen, rows, messages):
