@@ -102,5 +102,7 @@ struct FaultPlan {
         }
         var erasures = later.split()
         chat.erasesAccounts = erasures.chance(percent: 20)
+        var hints = later.split()
+        chat.types = hints.chance(percent: 30)
     }
 }

@@ -76,7 +76,7 @@ extension Simulation {
             if node.raft.isLeader(of: .metadata) {
                 _ = node.raft.propose(group: .metadata, command: command)
             }
-        case .request, .response, .fanout, .fanoutAcks, .memberQueries, .memberSnapshots, .push:
+        case .request, .response, .fanout, .fanoutAcks, .memberQueries, .memberSnapshots, .push, .typing:
             receive(chat: frame, from: sender, on: node)
         default: checker.fail("node \(node.number) got \(frame) from \(number)")
         }

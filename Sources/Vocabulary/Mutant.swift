@@ -57,6 +57,7 @@ package enum Mutant: String, CaseIterable, Sendable {
     case archiveKept = "ARCHIVE_KEPT"
     case pendingRowIgnored = "PENDING_ROW_IGNORED"
     case settingsNotShown = "SETTINGS_NOT_SHOWN"
+    case typingPastBlock = "TYPING_PAST_BLOCK"
     // Chat: the end of an account.
     case erasureKeepsReactions = "ERASURE_KEEPS_REACTIONS"
     case erasureOneStep = "ERASURE_ONE_STEP"

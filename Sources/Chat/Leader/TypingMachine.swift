@@ -23,7 +23,12 @@ package struct TypingMachine: Sendable {
         }
         let answer = ChatDirective.reply(token, .ok)
         // Behind a block nothing is heard, and whoever is blocked is not told so.
-        if record.isBlocked || record.memberCount > membersMax { return [answer] }
+        #if MUTANTS
+        let isBlocked = record.isBlocked && Mutant.active != .typingPastBlock
+        #else
+        let isBlocked = record.isBlocked
+        #endif
+        if isBlocked || record.memberCount > membersMax { return [answer] }
         var items: [TypingItem] = []
         if record.kind == .direct {
             for user in record.sides.map(\.user) where user != request.user {

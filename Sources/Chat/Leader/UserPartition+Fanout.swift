@@ -57,7 +57,11 @@ extension UserPartition {
         _ item: TypingItem, reader: ChatReader<View>
     ) -> [ChatDirective] {
         item.targets.flatMap { user -> [LivePush] in
-            guard let machine = users[user], !reader.isBlocked(item.event.user, by: user) else { return [] }
+            guard let machine = users[user] else { return [] }
+            #if MUTANTS
+            if Mutant.active == .typingPastBlock { return machine.read { $0.typing(item.event) } }
+            #endif
+            if reader.isBlocked(item.event.user, by: user) { return [] }
             return machine.read { $0.typing(item.event) }
         }.merged
     }

@@ -55,6 +55,10 @@ final class ChatChecker {
     var rowChanges = 0
     var rowsTold = 0
     var pushBook = PushBook()
+    var typed: [Typing: UInt64] = [:]
+    var hints = 0
+    /// How many commands were applied at which time.
+    var counts: [(at: UInt64, commands: Int)] = []
     var toldRows: [Int: [ConversationID: ToldRow]] = [:]
     /// Deletions for everyone that some client was told of, in that order.
     var deletionsTold: [(conversation: ConversationID, seq: Seq)] = []

@@ -96,6 +96,8 @@ struct ChatLedger {
     var rows = Rows()
     var standing = Standing()
     var erasures = Erasures()
+    /// Direct conversations that know of a block, by the count of commands when they came to know.
+    private(set) var blockedSince: [ConversationID: Int] = [:]
     /// Commands that were applied.
     private(set) var commands = 0
     private var seqs: [SendKey: Seq] = [:]
@@ -120,7 +122,11 @@ struct ChatLedger {
         case (.changeMessage(let command), .messageChanged(let outcome)): return committed(command, outcome)
         case (.privacy(let command), .privacy(let outcome)): return privacy.committed(command, outcome)
         case (.memberFlags(let updates), _):
-            for update in updates { privacy.committed(update) }
+            for update in updates {
+                privacy.committed(update)
+                let since = blockedSince[update.conversation] ?? commands
+                blockedSince[update.conversation] = privacy.isBlocked(update.conversation) ? since : nil
+            }
             return nil
         case (.receipts(let batch), .receipts(let outcomes)):
             for (mark, outcome) in zip(batch.marks, outcomes) {

@@ -138,6 +138,8 @@ struct ChatPlan {
     var rowChanges = 0.0
     /// Devices are told by push of what they have not seen, and some go away for good.
     var wakesDevices = false
+    /// Devices tell when somebody writes.
+    var types = false
     /// A user ends its account.
     var erasesAccounts = false
     /// Messages are edited, deleted, reacted and replied to.

@@ -36,6 +36,7 @@ extension Simulation {
             chat.devices[number].lastMessage[message.conversation] = object.text("message_id").map {
                 (message.seq, $0)
             }
+        case "typing": chat.checker.typing(object, to: viewer, at: now)
         case "conversation": chat.checker.row(object, to: viewer, on: id)
         case "update": chat.checker.updated(object, to: viewer)
         case "status":

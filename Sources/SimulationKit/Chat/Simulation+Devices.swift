@@ -58,6 +58,7 @@ extension Simulation {
         if chat.plan.privacyChanges > 0, draw(number, percent: chat.plan.privacyChanges) {
             return changePrivacy(number, on: id)
         }
+        if chat.plan.types, draw(number, percent: 8) { return type(number, on: id) }
         if chat.plan.wakesDevices, draw(number, percent: 1) { return changeQuiet(number, on: id) }
         if chat.plan.rowChanges > 0, draw(number, percent: chat.plan.rowChanges) {
             return changeRow(number, on: id)
