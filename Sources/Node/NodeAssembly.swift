@@ -96,15 +96,14 @@ final class NodeAssembly: Sendable {
 
     private func start() async throws {
         pool.start()
-        var identity = try bootIdentity()
+        var (identity, stamp) = try bootIdentity()
         guard let node = identity.node else { throw NodeFailure.noCluster(directory.path) }
-        var generator = SystemRandomNumberGenerator()
         let memory: PeerMemory
         do { memory = try PeerMemory(directory, pool: pool) } catch { throw NodeFailure.directory(error) }
         let transport = PeerTransport(
             identity: PeerIdentity(
-                cluster: identity.cluster ?? .none, node: node, bootEpoch: identity.bootEpoch,
-                bootNonce: generator.next(), keys: keys.withLockedValue { $0.keys.map(\.bytes) }),
+                cluster: identity.cluster ?? .none, node: node, bootEpoch: stamp.epoch,
+                bootNonce: stamp.nonce, keys: keys.withLockedValue { $0.keys.map(\.bytes) }),
             group: group, outboxBytesMax: configuration.limits.peerQueueBytesMax,
             security: security.peer, memory: memory, logger: logger)
         if identity.cluster == nil {
@@ -128,23 +127,23 @@ final class NodeAssembly: Sendable {
     }
 
     /// Raises the boot epoch, durably, before anybody hears of this start (rule M4).
-    private func bootIdentity() throws -> NodeIdentity {
+    private func bootIdentity() throws -> (NodeIdentity, BootStamp) {
         do {
             var identity: NodeIdentity
+            var generator = SystemRandomNumberGenerator()
             if let known = try directory.readIdentity() {
                 identity = known
             } else {
                 guard !configuration.seeds.isEmpty else { throw NodeFailure.noCluster(directory.path) }
                 directory.note(hasLeft: false)
-                var generator = SystemRandomNumberGenerator()
                 identity = NodeIdentity(
                     nodeID: NodeID(high: generator.next(), low: generator.next()).description, clusterID: nil,
                     bootEpoch: 0, number: nil, metadataReplica: nil, name: configuration.node.name)
             }
-            identity.bootEpoch += 1
+            let stamp = identity.beginStart(nonce: generator.next())
             identity.name = configuration.node.name
             try directory.write(identity)
-            return identity
+            return (identity, stamp)
         } catch let failure as DataDirectoryFailure {
             throw NodeFailure.directory(failure)
         }

@@ -1,5 +1,6 @@
 import Foundation
 import Vocabulary
+import Wire
 
 /// Who a data directory belongs to: the file `IDENTITY`, kept with a lock so that no second process uses the
 /// directory (rule M4). The cluster id is absent until the node has joined.
@@ -8,6 +9,8 @@ package struct NodeIdentity: Sendable, Codable {
     package var clusterID: String?
     /// Raised and synced at every start, before the node speaks to anyone.
     package var bootEpoch: UInt32
+    /// The first start since another node let one in; `nil`: the last one was let in.
+    package var unseen: Start?
     package var number: UInt32?
     package var metadataReplica: UInt64?
     package var name: String
@@ -16,8 +19,34 @@ package struct NodeIdentity: Sendable, Codable {
         case nodeID = "node_id"
         case clusterID = "cluster_id"
         case bootEpoch = "boot_epoch"
-        case number, name
+        case number, name, unseen
         case metadataReplica = "metadata_replica"
+    }
+
+    /// One start of a node, as the files of a data directory say it.
+    package struct Start: Sendable, Codable {
+        private var bootEpoch: UInt32
+        private var bootNonce: UInt64
+
+        private enum CodingKeys: String, CodingKey {
+            case bootEpoch = "boot_epoch"
+            case bootNonce = "boot_nonce"
+        }
+
+        package init(_ stamp: BootStamp) {
+            bootEpoch = stamp.epoch
+            bootNonce = stamp.nonce
+        }
+
+        package var stamp: BootStamp { BootStamp(epoch: bootEpoch, nonce: bootNonce) }
+    }
+
+    /// Counts a start, and says what the others know it by (rule M4).
+    package mutating func beginStart(nonce: UInt64) -> BootStamp {
+        bootEpoch += 1
+        let stamp = BootStamp(epoch: bootEpoch, nonce: nonce, unseen: unseen?.stamp)
+        unseen = Start(stamp)
+        return stamp
     }
 
     package var node: NodeID? { NodeID(nodeID) }

@@ -52,14 +52,13 @@ extension PeerTransport {
                     ? PeerCallFailure.timedOut(proven: now.cluster) : .unreachable("no connection in time"))
         }
         promise.futureResult.whenComplete { _ in deadline.cancel() }
-        let identity = identity
         ClientBootstrap(group: loop)
             .connectTimeout(.nanoseconds(timeout.nanoseconds / 2))
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try self.secure(dialled: channel)
-                    let handler = PeerDiallingHandler(identity: identity, expected: node) { event in
+                    let handler = PeerDiallingHandler(transport: self, expected: node) { event in
                         Self.advance(event, request, channel: channel, progress: progress, promise: promise)
                     }
                     try channel.pipeline.syncOperations.addHandlers([PeerFrameHandler(), handler])

@@ -16,18 +16,22 @@ final class PeerDiallingHandler: ChannelInboundHandler {
     private enum State {
         case waitingForAnswer
         case waitingForAcceptance(HelloAnswer)
+        /// Let in, but that is not on disk yet; with what was heard meanwhile.
+        case remembering(HelloAnswer, held: [PeerFrame])
         case open
         case closed
     }
 
+    private let transport: PeerTransport
     private let identity: PeerIdentity
     private let hello: Hello
     private let report: (Event) -> Void
     private var state = State.waitingForAnswer
 
     /// - Parameter report: called on the channel's loop.
-    init(identity: PeerIdentity, expected: NodeID?, report: @escaping (Event) -> Void) {
-        self.identity = identity
+    init(transport: PeerTransport, expected: NodeID?, report: @escaping (Event) -> Void) {
+        self.transport = transport
+        identity = transport.identity
         self.report = report
         hello = Hello(
             cluster: identity.cluster, node: identity.node, bootEpoch: identity.bootEpoch,
@@ -50,6 +54,10 @@ final class PeerDiallingHandler: ChannelInboundHandler {
                 report(.frames(Array(frames)))
                 return
             }
+            if case .remembering(let answer, let held) = state {
+                state = .remembering(answer, held: held + frames)
+                return
+            }
             frames.removeFirst()
             advance(frame, context: context)
         }
@@ -60,10 +68,21 @@ final class PeerDiallingHandler: ChannelInboundHandler {
         case (_, .refused(let refusal)): fail(refusal, context)
         case (.waitingForAnswer, .helloAnswer(let answer)): receive(answer, context: context)
         case (.waitingForAcceptance(let answer), .accepted):
-            state = .open
-            report(.opened(cluster: answer.cluster, node: answer.node))
+            state = .remembering(answer, held: [])
+            let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+            transport.wasLetIn(on: context.eventLoop) { isKept in
+                bound.value.handler.remembered(isKept: isKept, context: bound.value.context)
+            }
         default: context.close(promise: nil)
         }
+    }
+
+    private func remembered(isKept: Bool, context: ChannelHandlerContext) {
+        guard case .remembering(let answer, let held) = state, context.channel.isActive else { return }
+        guard isKept else { return context.close(promise: nil) }
+        state = .open
+        report(.opened(cluster: answer.cluster, node: answer.node))
+        if !held.isEmpty { report(.frames(held)) }
     }
 
     private func receive(_ answer: HelloAnswer, context: ChannelHandlerContext) {

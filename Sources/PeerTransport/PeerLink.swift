@@ -153,7 +153,7 @@ extension PeerLink {
         guard connection.value.attempt == attempt else { throw ChannelError.ioOnClosedChannel }
         connection.value.sockets.append(channel)
         try transport.secure(dialled: channel)
-        let handler = PeerDiallingHandler(identity: transport.identity, expected: node) { event in
+        let handler = PeerDiallingHandler(transport: transport, expected: node) { event in
             self.handle(event, channel: channel, attempt: attempt)
         }
         try channel.pipeline.syncOperations.addHandlers([

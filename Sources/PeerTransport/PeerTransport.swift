@@ -210,6 +210,12 @@ package final class PeerTransport: Sendable {
         logger.warning("\(text)", metadata: ["peer.name": "\(who)", "peer.reason": "\(refusal.reason)"])
     }
 
+    /// Calls `body` on the loop once it is on disk that another node has let this one in.
+    func wasLetIn(on loop: any EventLoop, _ body: @escaping @Sendable (Bool) -> Void) {
+        guard let memory, identity.cluster != .none else { return body(true) }
+        memory.wasLetIn { isKept in loop.execute { body(isKept) } }
+    }
+
     /// An accepted link has closed.
     func ended(_ pulse: LinkPulse, of node: NodeID) {
         state.withLockedValue { state in

@@ -24,6 +24,8 @@ struct SimulatedReplica {
 /// What the identity file of a node says; written durably in one step.
 struct SimulatedIdentity {
     var bootEpoch: UInt32 = 0
+    /// The first start since another node let one in; `nil`: the last one was let in.
+    var unseen: BootStamp?
     var cluster: ClusterID?
     var number: UInt32?
     var metadataReplica: ReplicaID?
@@ -138,8 +140,8 @@ final class SimulatedNode {
     static func number(of node: NodeID) -> Int { Int(node.raw.low) }
     static func address(of host: Int) -> String { "h\(host):1" }
 
-    /// Of this start: `boots` is never set back.
-    var stamp: BootStamp { BootStamp(epoch: identity.bootEpoch, nonce: UInt64(boots)) }
+    /// What the others know this start by.
+    var stamp = BootStamp(epoch: 0, nonce: 0)
     var address: String { Self.address(of: host) }
     var isUp: Bool { life == .up }
     var isRunning: Bool { life == .up && pausedEvents == nil }

@@ -34,7 +34,7 @@ extension Simulation {
     /// forgotten: the disk counts as lost, and the node must never speak again.
     func rollBack() {
         let candidates = nodes.filter { node in
-            node.isRunning && node.swim != nil && node.identity.bootEpoch > 1 && isKnownToAll(node)
+            node.isRunning && node.swim != nil && node.stamp.epoch > 1 && isKnownToAll(node)
                 && mayLose(node)
         }
         guard let node = candidates.randomElement(using: &random) else { return }
@@ -42,7 +42,8 @@ extension Simulation {
         note("the disk of node \(node.number) is set back")
         stop(node, isPowerLoss: random.chance(percent: 50))
         node.isRolledBack = true
-        node.identity.bootEpoch = UInt32.random(in: 0..<node.identity.bootEpoch, using: &random)
+        node.identity.bootEpoch = UInt32.random(in: 0..<node.stamp.epoch, using: &random)
+        node.identity.unseen = nil
         lost = node.id
         schedule(.boot(node: node.number), after: UInt64.random(in: 20_000...2_000_000, using: &random))
     }

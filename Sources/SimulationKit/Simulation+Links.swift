@@ -137,6 +137,7 @@ extension Simulation {
                 return checker.fail(
                     "node \(node.number) restarts and node \(number) refuses it: \(refusal) (rule M4)")
             }
+            node.identity.unseen = nil
             network.open(link)
             let led = leaderships(of: node)
             send([.leading(led)], from: node, to: other.id)

@@ -126,6 +126,10 @@ extension Simulation {
         node.life = .up
         node.boots += 1
         node.identity.bootEpoch += 1
+        // `boots` is never set back.
+        node.stamp = BootStamp(
+            epoch: node.identity.bootEpoch, nonce: UInt64(node.boots), unseen: node.identity.unseen)
+        node.identity.unseen = node.stamp
         node.forget(settings: settings, random: &random)
         if node.isRolledBack { return askToComeBack(node) }
         node.snapshotPace = SnapshotPace(bytesPerSecond: plan.moveBytesPerSecond, now: tick)

@@ -67,6 +67,38 @@ struct DataDirectoryTests {
         try await pool.shutdownGracefully()
     }
 
+    /// Rule M4: a disk that was set back cannot count its way past what the others know by starting alone.
+    @Test func startsThatNobodySeesAreKnownByTheFirst() async throws {
+        let pool = NIOThreadPool(numberOfThreads: 1)
+        pool.start()
+        let directory = try DataDirectory(path: temporary.path)
+        try directory.write(identity)
+        func start(nonce: UInt64) throws -> BootStamp {
+            var identity = try #require(try directory.readIdentity())
+            let stamp = identity.beginStart(nonce: nonce)
+            try directory.write(identity)
+            return stamp
+        }
+        let image = try #require(try directory.readIdentity())
+        let first = try start(nonce: 1)
+        #expect(try start(nonce: 2) == first)
+        let memory = try PeerMemory(directory, pool: pool)
+        #expect(await withCheckedContinuation { done in memory.wasLetIn { done.resume(returning: $0) } })
+        let second = try start(nonce: 3)
+        #expect(second.epoch > first.epoch && second.nonce == 3)
+        #expect(try directory.readIdentity()?.bootEpoch == image.bootEpoch + 3)
+
+        var ledger = BootLedger()
+        let node = NodeID(high: 1, low: 1)
+        for stamp in [first, second] { #expect(ledger.admit(node, stamp, isHeard: false) == nil) }
+        try directory.write(image)
+        for nonce in 10..<20 as Range<UInt64> {
+            let setBack = try start(nonce: nonce)
+            #expect(ledger.admit(node, setBack, isHeard: false) == .staleBoot)
+        }
+        try await pool.shutdownGracefully()
+    }
+
     @Test func aBrokenIdentityIsNoUnusedDirectory() throws {
         let directory = try DataDirectory(path: temporary.path)
         try Data("{".utf8).write(to: URL(fileURLWithPath: temporary.path + "/IDENTITY"))

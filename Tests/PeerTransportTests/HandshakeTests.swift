@@ -118,6 +118,24 @@ struct HandshakeTests {
         }
     }
 
+    /// What it says before that could be forgotten, by a disk that counts on from there.
+    @Test func aNodeSpeaksOnceItIsKeptThatItWasLetIn() async throws {
+        try await LinkRig.run { rig in
+            let end = try await rig.listener(1)
+            let memory = FakeMemory()
+            #expect(
+                await rig.call(end, from: rig.transport(2, memory: memory)) == .success(.refused("asked [1]"))
+            )
+            #expect(memory.wasLetIn)
+            let newcomer = FakeMemory()
+            _ = await rig.call(end, from: rig.transport(3, cluster: .none, memory: newcomer))
+            #expect(!newcomer.wasLetIn)
+            let forgetful = rig.transport(4, memory: FakeMemory(isBroken: true))
+            let answer = await rig.call(end, from: forgetful, timeout: .seconds(2))
+            if case .success = answer { Issue.record("it spoke") }
+        }
+    }
+
     @Test func aCopyIsRefusedWhileTheOriginalIsHeard() async throws {
         try await LinkRig.run { rig in
             let end = try await rig.listener(1)

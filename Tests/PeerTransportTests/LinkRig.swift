@@ -72,6 +72,7 @@ final class Reports: PeerTransportDelegate {
 final class FakeMemory: BootMemory {
     private let kept = NIOLockedValueBox<[NodeID: BootStamp]>([:])
     private let isBroken: Bool
+    private let timesLetIn = NIOLockedValueBox(0)
 
     init(isBroken: Bool = false) { self.isBroken = isBroken }
 
@@ -79,6 +80,13 @@ final class FakeMemory: BootMemory {
 
     func remember(_ stamp: BootStamp, of node: NodeID, done: @escaping @Sendable (Bool) -> Void) {
         if !isBroken { kept.withLockedValue { $0[node] = stamp } }
+        done(!isBroken)
+    }
+
+    var wasLetIn: Bool { timesLetIn.withLockedValue { $0 } > 0 }
+
+    func wasLetIn(done: @escaping @Sendable (Bool) -> Void) {
+        if !isBroken { timesLetIn.withLockedValue { $0 += 1 } }
         done(!isBroken)
     }
 }

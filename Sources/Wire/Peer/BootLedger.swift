@@ -9,6 +9,16 @@ package struct BootStamp: Hashable, Sendable {
         self.epoch = epoch
         self.nonce = nonce
     }
+
+    /// What a start is known by.
+    ///
+    /// Starts of which nobody was there to let one in are known by the first of them: else a disk that was set back
+    /// would count its way past what the others know, one start that nobody sees after the other.
+    ///
+    /// - Parameter unseen: the first start since one was let in; `nil`: the last one was.
+    package init(epoch: UInt32, nonce: UInt64, unseen: BootStamp?) {
+        self = unseen ?? BootStamp(epoch: epoch, nonce: nonce)
+    }
 }
 
 /// The newest start that a node knows of every other, and which process may take whose place (rule M4).
