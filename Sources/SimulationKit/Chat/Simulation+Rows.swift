@@ -39,6 +39,8 @@ extension ChatChecker {
         _ change: RowSettingsChange, _ row: InboxRow, by viewer: Viewer, in conversation: ConversationID
     ) {
         rowChanges += 1
+        // What it had is forgotten.
+        if ledger.isErased(viewer.user) { return }
         let told = ChatLedger.Rows.Settings(row.settings)
         let name = "\(viewer.user)'s \(change) of \(conversation)"
         guard row.conversation == conversation,
@@ -63,6 +65,7 @@ extension ChatChecker {
     /// Nothing is invented, and on one connection nothing goes back.
     func row(_ object: JSONObject, to viewer: Viewer, on connection: UInt64) {
         rowsTold += 1
+        if ledger.isErased(viewer.user) { return }
         let name = "\(viewer.user)/\(viewer.device)"
         guard let id = object.conversation, let settings = ChatLedger.Rows.Settings(object) else {
             return fail("\(name): a conversation lacks fields: \(object)")
