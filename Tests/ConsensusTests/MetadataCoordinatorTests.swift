@@ -213,6 +213,32 @@ private struct Driver {
         #expect(state.nextMetadataStep(status: silent) == nil)
     }
 
+    /// A leader that starts while the move goes joint reads metadata from before it, and takes the learners for an
+    /// aborted move's. Nobody may abort the move any more, so it must bring them back.
+    @Test func learnersThatOldMetadataDroppedComeBack() throws {
+        var state = formedCluster(up: 3)
+        let before = state.partitions[0]
+        _ = state.apply(.addMember(profile(4)))
+        _ = state.apply(.setMemberState(metadataNode(4), .up))
+        _ = state.apply(.planMove(PartitionID(0), target: [1, 2, 4].map(metadataNode), version: 1))
+        let move = try #require(state.partitions[0].move)
+        _ = state.apply(.advanceMove(PartitionID(0), move: move.id, stage: .joint))
+        let assignment = state.partitions[0]
+        #expect(assignment.move?.stage == .joint)
+        var status = ledStatus(GroupID(PartitionID(0)), voters: assignment.voters, answering: [0, 1, 2])
+        status.configuration = Configuration(voters: assignment.voters, learners: assignment.incoming)
+        #expect(
+            before.nextStep(of: PartitionID(0), status: status)
+                == .change(voters: assignment.voters, learners: []))
+
+        status.configuration = Configuration(voters: assignment.voters)
+        let back = assignment.nextStep(of: PartitionID(0), status: status)
+        #expect(back == .change(voters: assignment.voters, learners: assignment.incoming))
+        status.configuration = Configuration(voters: assignment.voters, learners: assignment.incoming)
+        let on = assignment.nextStep(of: PartitionID(0), status: status)
+        #expect(on == .change(voters: move.target, learners: []))
+    }
+
     /// What the first of `voters` knows as the leader, when the others have all it has and only some answer.
     private func ledStatus(_ group: GroupID, voters: [Replica], answering: [Int]) -> RaftStatus {
         var status = metadataStatus(voters: voters)

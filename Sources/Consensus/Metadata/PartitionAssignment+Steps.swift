@@ -39,7 +39,9 @@ extension PartitionAssignment {
         }
         // Otherwise this metadata is older than the group's own configuration, which is the authority (rule M2).
         guard current.voters == voters else { return nil }
-        if move.stage < .joint && !incoming.allSatisfy({ current.learners.contains($0) }) {
+        // At every stage: a leader that has just started may have known metadata from before the move, in which its
+        // learners were an aborted one's.
+        if !incoming.allSatisfy({ current.learners.contains($0) }) {
             return .change(voters: current.voters, learners: incoming)
         }
         guard status.couldGo(to: move.target) else { return nil }
