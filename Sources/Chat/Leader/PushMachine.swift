@@ -120,7 +120,7 @@ package struct PushMachine: Sendable {
         let isClear = record.isClearDue || record.shown > .zero && row.read >= record.shown
         var job = PushJob(
             partition: partition, key: key, kind: row.kind, title: row.title, devices: [],
-            through: isClear ? record.shown : record.through,
+            through: isClear ? min(record.shown, row.read) : record.through,
             badge: reader.badge(of: key.user, pending: rows, at: now),
             isMuted: row.settings.isMuted(at: now), isClear: isClear)
         if row.kind == .group {
@@ -160,6 +160,9 @@ package struct PushMachine: Sendable {
         var directives: [ChatDirective] = []
         var pause: UInt64?
         for device in result.devices {
+            #if MUTANTS
+            if Mutant.active == .pushToldForgotten { entry.told = [:] }
+            #endif
             entry.told[device.id] = max(entry.told[device.id] ?? .zero, device.told)
             switch device.ending {
             case .done: break
@@ -183,15 +186,11 @@ package struct PushMachine: Sendable {
             return directives
         }
         // Should the mark not be proposed, what was told stays told.
-        #if MUTANTS
-        if Mutant.active != .pushToldForgotten { inFlight[result.key] = entry }
-        #else
         inFlight[result.key] = entry
-        #endif
         let shown = result.isClear ? .zero : entry.told.values.max() ?? .zero
         let mark = PushedMark(
             user: result.key.user, conversation: result.key.conversation,
-            through: result.isClear ? .zero : result.through, shown: shown, isCleared: result.isClear)
+            through: result.through, shown: shown, isCleared: result.isClear)
         directives.append(.propose(.pushed([mark])))
         return directives
     }

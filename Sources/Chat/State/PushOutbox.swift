@@ -94,7 +94,8 @@ extension StateTransaction {
             record.from = max(record.from, mark.through.next)
             record.shown = max(record.shown, mark.shown)
             if mark.isCleared {
-                record.shown = .zero
+                // What is shown beyond has come since, and is not read.
+                if record.shown <= mark.through { record.shown = .zero }
                 record.isClearDue = false
             }
             if let row = inboxRow(mark.user, mark.conversation), record.shown > .zero,
