@@ -101,12 +101,18 @@ struct ChatLedger {
     /// Commands that were applied.
     private(set) var commands = 0
     private var seqs: [SendKey: Seq] = [:]
+    private var blockedOnce: Set<SendKey> = []
     private var versions: [UserID: InboxVersion] = [:]
 
     subscript(id: ConversationID) -> Conversation? { conversations[id] }
     func head(_ id: ConversationID) -> Seq { conversations[id]?.head ?? .zero }
 
     /// One command was applied for the first time anywhere. Returns what is wrong with what it did.
+    /// Whether the log has refused the send for a block at some time; what became of it later is another matter.
+    func wasBlockedOnce(_ id: ClientMessageID, by user: UserID, in conversation: ConversationID) -> Bool {
+        blockedOnce.contains(SendKey(conversation: conversation, sender: user, id: id))
+    }
+
     mutating func committed(
         _ command: Command, _ outcome: CommandOutcome, at index: LogIndex
     ) -> String? {
@@ -114,6 +120,11 @@ struct ChatLedger {
         defer { standing.committed(command, outcome, at: index, rows, commands) }
         switch (command, outcome) {
         case (_, .message(let outcome)):
+            if case .failure(let refusal) = outcome.result, refusal.code == .blocked {
+                blockedOnce.insert(
+                    SendKey(
+                        conversation: outcome.conversation, sender: outcome.sender, id: outcome.clientMessageID))
+            }
             guard let change = outcome.change, let record = change.message else { return nil }
             return committed(record, change)
         case (_, .group(let outcome)):

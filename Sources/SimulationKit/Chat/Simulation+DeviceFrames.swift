@@ -84,6 +84,8 @@ extension Simulation {
         chat.devices[number].stored.append((send.id, send.recipient))
         if chat.devices[number].stored.count > 8 { chat.devices[number].stored.removeFirst() }
         let user = chat.devices[number].viewer.user
+        // Refused for a block that is lifted since, and asked again because that answer was lost on the way.
+        if chat.checker.ledger.wasBlockedOnce(send.id, by: user, in: conversation) { return }
         var known = chat.devices[number].pipeline[conversation] ?? []
         known.removeAll { $0.connection != id }
         for other in known where (other.number < send.number) != (other.seq < Seq(seq)) {
