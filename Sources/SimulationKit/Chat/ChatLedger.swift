@@ -123,7 +123,8 @@ struct ChatLedger {
             if case .failure(let refusal) = outcome.result, refusal.code == .blocked {
                 blockedOnce.insert(
                     SendKey(
-                        conversation: outcome.conversation, sender: outcome.sender, id: outcome.clientMessageID))
+                        conversation: outcome.conversation, sender: outcome.sender,
+                        id: outcome.clientMessageID))
             }
             guard let change = outcome.change, let record = change.message else { return nil }
             return committed(record, change)
