@@ -9,6 +9,8 @@ struct ConfigurationChecker {
         var committed: [(index: LogIndex, configuration: Configuration)] = []
         /// Every one that was ever in somebody's log, with its first place.
         var seen: [(index: LogIndex, configuration: Configuration)] = []
+        /// The entries that brought them.
+        var entries: [LogEntry] = []
     }
 
     private var histories: [GroupID: History] = [:]
@@ -29,6 +31,7 @@ struct ConfigurationChecker {
                 }) != true
             else { continue }
             histories[group, default: History()].seen.append((entry.index, configuration))
+            histories[group]?.entries.append(entry)
         }
     }
 
@@ -52,6 +55,20 @@ struct ConfigurationChecker {
         if Self.isQuorum(of: last.configuration, holds) && entry.payload.configuration == nil { return true }
         let later = history.seen.filter { $0.index > last.index }
         return later.contains { Self.isQuorum(of: $0.configuration, holds) }
+    }
+
+    /// True when the group has gone to these voters for good: nobody need have applied that yet, but it is on a quorum of
+    /// their disks, and nothing of a change is left in it.
+    func hasGone(to voters: [Replica], _ group: GroupID, holds: (ReplicaID, LogEntry) -> Bool) -> Bool {
+        guard let history = histories[group] else { return false }
+        func isIt(_ configuration: Configuration) -> Bool {
+            configuration.voters == voters && !configuration.isJoint
+        }
+        if history.committed.contains(where: { isIt($0.configuration) }) { return true }
+        return history.entries.contains { entry in
+            guard let configuration = entry.payload.configuration, isIt(configuration) else { return false }
+            return Self.isQuorum(of: configuration) { holds($0, entry) }
+        }
     }
 
     func mayLose(_ node: NodeID) -> Bool {

@@ -229,7 +229,12 @@ final class InvariantChecker {
 
     /// Group 0's state after the entry at `index`; the first word counts, the rest is compared by hash.
     func applied(_ state: ClusterMetadata, at index: LogIndex) {
-        if let wrong = members.applied(state, at: index) { fail(wrong) }
+        let wrong = members.applied(state, at: index) { group, voters in
+            configurations.hasGone(to: voters, group) { replica, entry in
+                durable[ReplicaKey(group: group, replica: replica)]?.holds(entry) == true
+            }
+        }
+        if let wrong { fail(wrong) }
     }
 
     /// The hash of the state after `index`, as the first replica computed it.

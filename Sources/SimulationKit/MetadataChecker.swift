@@ -15,8 +15,10 @@ struct MetadataChecker {
     /// Replicas that were ever on their way in.
     private var incoming: [PartitionID: Set<Replica>] = [:]
 
-    /// I13. Returns what is wrong.
-    mutating func applied(_ new: ClusterMetadata, at index: LogIndex) -> String? {
+    /// I13, and that a move ends in group 0 only when it has ended in the group (I14). Returns what is wrong.
+    mutating func applied(
+        _ new: ClusterMetadata, at index: LogIndex, hasGone: (GroupID, [Replica]) -> Bool
+    ) -> String? {
         guard index > self.index else { return nil }
         self.index = index
         let old = state
@@ -26,7 +28,20 @@ struct MetadataChecker {
         if let formation = old.formation, new.formation != formation {
             return "group 0 forms the cluster anew (I13)"
         }
-        return membersAreWrong(old, new) ?? partitionsAreWrong(old, new)
+        return membersAreWrong(old, new) ?? partitionsAreWrong(old, new) ?? endsAreWrong(old, new, hasGone)
+    }
+
+    private func endsAreWrong(
+        _ old: ClusterMetadata, _ new: ClusterMetadata, _ hasGone: (GroupID, [Replica]) -> Bool
+    ) -> String? {
+        for (place, partition) in new.partitions.enumerated() where partition.move == nil {
+            let id = PartitionID(UInt32(place))
+            guard let move = old.assignment(of: id)?.move, partition.voters == move.target,
+                !hasGone(GroupID(id), move.target)
+            else { continue }
+            return "group 0 ends a move of partition \(id) that the group has not ended (I14)"
+        }
+        return nil
     }
 
     private mutating func membersAreWrong(_ old: ClusterMetadata, _ new: ClusterMetadata) -> String? {

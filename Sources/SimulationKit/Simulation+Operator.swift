@@ -69,6 +69,11 @@ extension Simulation {
                 continue
             }
             if state == wanted && wanted != .leaving { obligations[node] = nil }
+            // Ordered while group 0 had no leader, together with others, and refused now.
+            if wanted == .leaving, self.node(node).life != .gone, checker.metadata.isLastToStay(node) {
+                obligations[node] = nil
+                continue
+            }
             guard let state, state != wanted, state != .leaving, state.mayBecome(wanted), let leader else {
                 continue
             }

@@ -90,6 +90,15 @@ func formedCluster(
         #expect(state.apply(.setMemberState(metadataNode(2), .left)) == .refused(.stillHoldsReplicas))
     }
 
+    /// Orders to remove everybody, given at once: each was right when it was checked.
+    @Test func somebodyStays() {
+        var state = formedCluster(up: 3)
+        let outcomes = [1, 2, 3].map { state.apply(.setMemberState(metadataNode($0), .leaving)) }
+        #expect(outcomes.last == .refused(.lastMember))
+        #expect(outcomes.filter { $0 == .refused(.lastMember) }.count == 1)
+        #expect(state.members[metadataNode(3)]?.state == .up)
+    }
+
     @Test func theFirstAssignmentIsCompareAndSet() {
         var state = formedCluster(up: 3, assigned: false)
         let sets = Array(repeating: [metadataNode(1)], count: 16)

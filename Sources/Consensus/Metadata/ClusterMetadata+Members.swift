@@ -31,6 +31,7 @@ extension ClusterMetadata {
         guard let member = members[node] else { return .unknownMember(node) }
         guard member.state.mayBecome(state) else { return .transition(from: member.state, to: state) }
         if state == .left && holdsReplicas(node) { return .stillHoldsReplicas }
+        if state == .leaving && isLastToStay(node) { return .lastMember }
         members[node]?.state = state
         return nil
     }
@@ -51,6 +52,12 @@ extension ClusterMetadata {
         while taken.contains(nextNumber) { nextNumber += 1 }
         defer { nextNumber += 1 }
         return nextNumber
+    }
+
+    /// Only members that are up, or drain for a while, take what the others had.
+    package func isLastToStay(_ node: NodeID) -> Bool {
+        let staying = members.values.filter { [.up, .draining].contains($0.state) }
+        return staying.count == 1 && staying[0].node == node
     }
 
     func holdsReplicas(_ node: NodeID) -> Bool {

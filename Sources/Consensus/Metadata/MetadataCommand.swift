@@ -97,6 +97,8 @@ package enum MetadataRefusal: Hashable, Sendable {
     case transition(from: MemberState, to: MemberState)
     /// A node with replicas cannot be `left`.
     case stillHoldsReplicas
+    /// Nobody would stay: operators who remove several members at once each saw the others still there.
+    case lastMember
     /// The member may not receive replicas in its state.
     case notReceiving(NodeID)
     /// One move per partition.
