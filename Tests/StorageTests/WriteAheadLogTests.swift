@@ -74,7 +74,7 @@ import Wire
 
     /// With a spacing fewer batches take the same items; a log that has rested does not wait.
     @Test func aSpacingGathersWhatComesMeanwhile() async throws {
-        let spacing: UInt64 = 20_000
+        let spacing: UInt64 = 200_000
         let begins = Mutex<[UInt64]>([])
         let (log, _, _) = try open { options in
             options.spacingMicroseconds = spacing
@@ -91,8 +91,9 @@ import Wire
             }
         }
         let moments = begins.withLock { $0 }
-        #expect(moments.count == 2, "the other 29 share one")
-        // Time of the write that precedes the sync is not counted in.
+        // One, unless this test itself is held up for longer than the spacing.
+        #expect((2...4).contains(moments.count), "the other 29 share few")
+        // The time of the write that precedes a sync is not counted in.
         #expect(moments.last.map { $0 - moments[0] > spacing / 2 } == true)
         log.close()
         #expect(log.statistics.items == 30)
