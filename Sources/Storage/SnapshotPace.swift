@@ -2,8 +2,8 @@ import Vocabulary
 
 /// How fast snapshots leave a shard: moves are to be slower than the traffic they run beside.
 ///
-/// A bucket of at most a twentieth of a second's bytes, so that a loop is never busy with a snapshot for long. One send may overdraw it by a chunk; the next waits until it is full
-/// enough again.
+/// A bucket of at most a twentieth of a second's bytes, so that a loop is never busy with a snapshot for long. One send
+/// may overdraw it by a chunk; the next waits until it is full enough again.
 package struct SnapshotPace: Sendable {
     package let bytesPerSecond: UInt64
     private var available: Int64

@@ -235,8 +235,8 @@ struct RaftReplicationTests {
         }
     }
 
-    /// A turn of the follower stays short, whatever it has missed.
-    @Test func aFollowerFarBehindGetsSmallPagesOneAtATime() {
+    /// Node 3 is down and lacks 100 entries; more than 20 are sent it 8 at a time.
+    private func aHundredEntriesAhead() -> Cluster {
         var settings = RaftSettings()
         settings.catchUpThreshold = 20
         settings.catchUpEntriesMax = 8
@@ -244,6 +244,12 @@ struct RaftReplicationTests {
         cluster.elect(1)
         cluster.crash(3)
         for byte in 1...100 { cluster.propose(UInt8(byte), on: 1) }
+        return cluster
+    }
+
+    /// A turn of the follower stays short, whatever it has missed.
+    @Test func aFollowerFarBehindGetsSmallPagesOneAtATime() {
+        var cluster = aHundredEntriesAhead()
         let before = cluster.delivered.count
         cluster.restart(3)
         cluster.stallDisk(3)
@@ -261,18 +267,12 @@ struct RaftReplicationTests {
         cluster.advance(1_000)
         #expect(cluster.commands(3) == cluster.commands(1))
         #expect(pages().dropLast().allSatisfy { $0.count == 8 })
-        #expect(pages().last.map { $0.count <= settings.catchUpThreshold } == true)
+        #expect(pages().last.map { $0.count <= cluster.settings.catchUpThreshold } == true)
     }
 
     /// A lost answer to the only page on its way, and the log compacted past it meanwhile.
     @Test func aFollowerWhosePageIsCompactedAwayGetsASnapshot() {
-        var settings = RaftSettings()
-        settings.catchUpThreshold = 20
-        settings.catchUpEntriesMax = 8
-        var cluster = Cluster(voters: [1, 2, 3], settings: settings)
-        cluster.elect(1)
-        cluster.crash(3)
-        for byte in 1...100 { cluster.propose(UInt8(byte), on: 1) }
+        var cluster = aHundredEntriesAhead()
         cluster.restart(3)
         cluster.stallDisk(3)
         cluster.advance(400)
