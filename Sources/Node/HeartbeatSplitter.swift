@@ -20,6 +20,7 @@ final class HeartbeatSplitter: Sendable {
         /// Shards of this node that have not acknowledged.
         var missing: Int
         var rejects: [PairHeartbeatAck.Reject] = []
+        var reports: [PairHeartbeatAck.Report] = []
     }
 
     /// Rounds of one sender that may wait for acknowledgements; older ones are given up.
@@ -69,12 +70,13 @@ final class HeartbeatSplitter: Sendable {
             else { return nil }
             round.missing -= 1
             round.rejects += ack.rejects
+            round.reports += ack.reports
             if round.missing > 0 {
                 rounds[sender]?[place] = round
                 return nil
             }
             rounds[sender]?.remove(at: place)
-            return PairHeartbeatAck(round: ack.round, rejects: round.rejects)
+            return PairHeartbeatAck(round: ack.round, rejects: round.rejects, reports: round.reports)
         }
     }
 

@@ -21,6 +21,8 @@ package enum LogKey: String, CaseIterable, Sendable {
     case term = "raft.term"
     case index = "raft.index"
     case leader = "raft.leader"
+    case digest = "raft.digest"
+    case otherDigest = "raft.other_digest"
     case stage = "move.stage"
     case memberState = "member.state"
     case path = "file.path"

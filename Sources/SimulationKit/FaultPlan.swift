@@ -12,6 +12,7 @@ package enum FaultKind: String, CaseIterable, Sendable {
     case suspicions, deaths
     case transfers, moves, abortedMoves = "aborted_moves", snapshots, compactions, restatements
     case clonedDisks = "cloned_disks", rolledBackDisks = "rolled_back_disks"
+    case divergedStates = "diverged_states"
     case joins, drains, decommissions, coordinatorKills = "coordinator_kills"
 }
 
@@ -46,6 +47,11 @@ struct FaultPlan {
     var moveBytesPerSecond: UInt64 = 1 << 20
     /// Bounds small enough to be met by logs as short as these.
     var raft = RaftSettings()
+    /// Now and then one replica makes another state of the log than the others.
+    var divergesStates = false
+    /// Entries from one comparison of states to the next.
+    var markEntries: UInt64 = 256
+    var statesSeed: UInt64 = 0
 
     var chat = ChatPlan()
 
@@ -104,5 +110,9 @@ struct FaultPlan {
         chat.erasesAccounts = erasures.chance(percent: 20)
         var hints = later.split()
         chat.types = hints.chance(percent: 30)
+        var states = later.split()
+        divergesStates = states.chance(percent: 15)
+        if divergesStates { markEntries = 2 << UInt64.random(in: 0...3, using: &states) }
+        statesSeed = states.next()
     }
 }

@@ -82,6 +82,8 @@ final class SimulatedNode {
     var isDamaged = false
     /// Its disk is an older copy of itself: nobody may let it in.
     var isRolledBack = false
+    /// It has been told that its state of a group is not that of the others.
+    var hasDiverged = false
 
     var life = Life.down
     /// Counts starts: events of an earlier life are dropped.

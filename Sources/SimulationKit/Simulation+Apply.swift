@@ -63,17 +63,18 @@ extension Simulation {
                     outcomes = try ChatMachine().apply(entry: bytes, at: entry.index, in: &transaction)
                 }
             }
+            replica.stateHash = Self.hash(transaction.changes, after: replica.stateHash)
+            if isToDiverge(group, on: node) { transaction.set(PlantedStates.key, [1]) }
             try node.store.write(
                 transaction.changes, group: group, generation: replica.generation, applied: entry.index)
         } catch {
             checker.fail("group \(group): entry \(entry.index) cannot be applied: \(error)")
         }
-        if StateMark.isDue(at: entry.index, of: group) {
+        if StateMark.isDue(at: entry.index, of: group, every: plan.markEntries) {
             node.raft.noteState(
                 group: group, StateMark(index: entry.index, digest: transaction.changes.digest))
         }
         replica.applied = entry.index
-        replica.stateHash = Self.hash(transaction.changes, after: replica.stateHash)
         return outcomes
     }
 

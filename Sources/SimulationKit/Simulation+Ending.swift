@@ -28,6 +28,7 @@ extension Simulation {
         if let down = living.first(where: { !$0.isRunning || $0.swim == nil }) {
             return "node \(down.number) is not up"
         }
+        if let planted = states.planted { return "\(planted) has diverged and goes on (R4)" }
         if let client = clients.first(where: { $0.operation != nil }) {
             return "client \(client.number) waits for an answer"
         }

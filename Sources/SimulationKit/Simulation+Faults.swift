@@ -126,6 +126,8 @@ extension Simulation {
 
     private func changeMembers(_ kind: FaultKind, _ node: SimulatedNode) {
         let member = checker.metadata.members[node.id]
+        // Of two voters nobody could say which of them has diverged.
+        if states.planted != nil && [.drains, .decommissions].contains(kind) { return }
         switch kind {
         case .joins:
             let free = (1...plan.hosts).filter { hosts[$0] == nil }
@@ -176,5 +178,6 @@ extension Simulation {
     func upkeep() {
         schedule(.upkeep, after: 100_000)
         if now / 100_000 % 5 == 0 { pursueObligations() }
+        if plan.divergesStates { tendStates() }
     }
 }

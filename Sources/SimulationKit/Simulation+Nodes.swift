@@ -10,12 +10,14 @@ extension Simulation {
     func pump(_ node: SimulatedNode) {
         var frames: [NodeID: [PeerFrame]] = [:]
         repeat {
-            while checker.violations.isEmpty, node.isUp {
+            while checker.violations.isEmpty, node.isUp, !node.hasDiverged {
                 let output = node.raft.takeOutput()
                 if output.isEmpty { break }
                 perform(output, of: node, frames: &frames)
             }
-        } while flushChat(node)
+        } while !node.hasDiverged && flushChat(node)
+        // The process ends before it says anything more.
+        if node.hasDiverged { return lose(node) }
         for (other, frames) in frames.sorted(by: { $0.key < $1.key }) {
             send(frames, from: node, to: other)
         }
@@ -64,7 +66,8 @@ extension Simulation {
         for failed in output.failedProposals where failed.group == .metadata { forgetProposals(on: node) }
         for read in output.reads { serve(read, on: node) }
         for order in output.snapshots { beginSnapshot(order, on: node) }
-        for divergence in output.divergences { checker.fail("node \(node.number): \(divergence)") }
+        for dispute in output.disputes { disputed(dispute, on: node) }
+        for divergence in output.divergences { diverged(divergence, on: node) }
         for lost in output.lostLogs { checker.fail("node \(node.number): \(lost) (I9)") }
     }
 

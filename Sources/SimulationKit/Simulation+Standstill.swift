@@ -23,6 +23,7 @@ struct Standstill {
 extension Simulation {
     func beginStandstill() {
         standstill = Standstill()
+        takeStatesOut()
         network.calm()
         reviveAll()
         let percent = Double.random(in: 0...50, using: &random)

@@ -63,6 +63,7 @@ final class Simulation {
     var obligations: [NodeID: MemberState] = [:]
     /// The node whose disk is lost and whose replicas are not rebuilt yet: one at a time.
     var lost: NodeID?
+    var states: PlantedStates
     /// After it nothing fails any more: first a standstill, then the end.
     let faultsEnd: UInt64
     var areFaultsOn = true
@@ -81,6 +82,7 @@ final class Simulation {
         network = SimulatedNetwork(plan: plan, random: self.random.split())
         faultsEnd = milliseconds * 1_000
         trace = Trace(isOn: isTraced)
+        states = PlantedStates(random: SeededGenerator(seed: plan.statesSeed))
         coordinator = Coordinator(replaceAfterMilliseconds: plan.replaceAfterMilliseconds)
         cluster = ClusterID(high: 1, low: seed)
         chat = ChatSide(plan: plan.chat, random: self.random.split())

@@ -30,6 +30,7 @@ package enum Mutant: String, CaseIterable, Sendable {
     // Log and snapshots.
     case compactUnpersisted = "COMPACT_UNPERSISTED"
     case snapshotNotRecorded = "SNAPSHOT_NOT_RECORDED"
+    case divergenceByLeader = "DIVERGENCE_BY_LEADER"
     case corruptionTruncated = "CORRUPTION_TRUNCATED"
     case checksumIgnored = "CHECKSUM_IGNORED"
     case segmentDroppedEarly = "SEGMENT_DROPPED_EARLY"

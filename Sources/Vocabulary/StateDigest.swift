@@ -53,7 +53,19 @@ package struct StateMark: Hashable, Sendable {
     }
 
     /// Every replica notes its digest at the same indices: every 256th entry, of group 0 every 16th.
-    package static func isDue(at index: LogIndex, of group: GroupID) -> Bool {
-        index.raw % (group == .metadata ? 16 : 256) == 0
+    package static func isDue(at index: LogIndex, of group: GroupID, every entries: UInt64 = 256) -> Bool {
+        index.raw % (group == .metadata ? max(1, entries / 16) : entries) == 0
+    }
+}
+
+/// What a group's state was at an index, by those who have it there: whoever has another one has diverged (rule R4).
+package struct StateVerdict: Hashable, Sendable {
+    package var mark: StateMark
+    /// A majority of the voters has it. Otherwise no majority can agree any more, and the leader's state counts.
+    package var isByMajority: Bool
+
+    package init(mark: StateMark, isByMajority: Bool) {
+        self.mark = mark
+        self.isByMajority = isByMajority
     }
 }

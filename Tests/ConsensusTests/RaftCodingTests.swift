@@ -46,16 +46,22 @@ struct RaftCodingTests {
     }
 
     @Test func heartbeatsSurviveTheWire() throws {
+        let mark = StateMark(index: LogIndex(512), digest: StateDigest(77))
         let beat = PairHeartbeat(
             round: 1_000, walAgeMilliseconds: 3,
             entries: [
                 .init(
                     group: GroupID(1), from: ReplicaID(2), to: ReplicaID(3), term: Term(4),
-                    commit: LogIndex(5))
+                    commit: LogIndex(5)),
+                .init(
+                    group: GroupID(6), from: ReplicaID(2), to: ReplicaID(3), term: Term(4),
+                    commit: LogIndex(5), reportThrough: LogIndex(512),
+                    verdict: StateVerdict(mark: mark, isByMajority: true)),
             ])
         let ack = PairHeartbeatAck(
             round: 1_000,
-            rejects: [.init(group: GroupID(1), from: ReplicaID(2), to: ReplicaID(3), term: Term(9))])
+            rejects: [.init(group: GroupID(1), from: ReplicaID(2), to: ReplicaID(3), term: Term(9))],
+            reports: [.init(group: GroupID(6), to: ReplicaID(3), mark: mark)])
         var writer = ByteWriter()
         writer.pairHeartbeat(beat)
         writer.pairHeartbeatAck(ack)

@@ -20,6 +20,7 @@ struct RaftTestCluster {
         var changes: [LeadershipChange] = []
         var divergences: [StateDivergence] = []
         var lostLogs: [LostLog] = []
+        var disputes: [StateDispute] = []
         var isUp = true
         var isDiskStalled = false
         var walAge: UInt64 = 0
@@ -221,6 +222,7 @@ struct RaftTestCluster {
         members[number]?.snapshots += output.snapshots
         members[number]?.divergences += output.divergences
         members[number]?.lostLogs += output.lostLogs
+        members[number]?.disputes += output.disputes
         for read in output.reads { members[number]?.reads[read.token] = .some(read.index) }
         for (node, messages) in output.messages { deliver(.messages(messages), from: number, to: node) }
         for (node, beat) in output.heartbeats { deliver(.heartbeat(beat), from: number, to: node) }

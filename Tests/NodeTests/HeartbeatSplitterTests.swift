@@ -53,6 +53,20 @@ struct HeartbeatSplitterTests {
         #expect(splitter.combine(ack(whole, rejecting: 1), to: peer)?.rejects.map(\.group.raw) == [0, 1])
     }
 
+    @Test func reportsOfAllPartsAreGathered() {
+        let splitter = HeartbeatSplitter()
+        let whole = heartbeat(1, groups: [0, 1])
+        _ = splitter.split(whole, from: peer, shards: 2)
+        func ack(_ group: UInt32) -> PairHeartbeatAck {
+            let mark = StateMark(index: LogIndex(256), digest: StateDigest(UInt64(group)))
+            return PairHeartbeatAck(
+                round: whole.round, rejects: [],
+                reports: [.init(group: GroupID(group), to: ReplicaID(2), mark: mark)])
+        }
+        #expect(splitter.combine(ack(0), to: peer) == nil)
+        #expect(splitter.combine(ack(1), to: peer)?.reports.map(\.mark.digest.raw) == [0, 1])
+    }
+
     /// The part of a slow shard of round 1 must not count for round 2, nor the other way round.
     @Test(arguments: [2, 3, 4])
     func overlappingRoundsDoNotConfirmEachOther(shards: Int) {

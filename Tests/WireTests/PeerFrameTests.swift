@@ -297,8 +297,10 @@ struct PeerFrameTests {
         let raft = messages.map {
             RaftMessage(group: GroupID(2), from: ReplicaID(3), to: ReplicaID(4), term: Term(5), body: $0)
         }
+        let mark = StateMark(index: LogIndex(256), digest: StateDigest(9))
         let beat = PairHeartbeat.Entry(
-            group: GroupID(2), from: ReplicaID(3), to: ReplicaID(4), term: Term(5), commit: LogIndex(6))
+            group: GroupID(2), from: ReplicaID(3), to: ReplicaID(4), term: Term(5), commit: LogIndex(6),
+            reportThrough: LogIndex(256), verdict: StateVerdict(mark: mark, isByMajority: true))
         let reject = PairHeartbeatAck.Reject(
             group: GroupID(2), from: ReplicaID(3), to: ReplicaID(4), term: Term(5))
         let answer = HelloAnswer(cluster: hello.cluster, node: node, proof: [1], challenge: [2])
@@ -306,7 +308,10 @@ struct PeerFrameTests {
             frames + [
                 .hello(hello), .helloAnswer(answer), .raft(raft),
                 .heartbeat(PairHeartbeat(round: 1, walAgeMilliseconds: 2, entries: [beat])),
-                .heartbeatAck(PairHeartbeatAck(round: 1, rejects: [reject])),
+                .heartbeatAck(
+                    PairHeartbeatAck(
+                        round: 1, rejects: [reject],
+                        reports: [.init(group: GroupID(2), to: ReplicaID(4), mark: mark)])),
             ]
         let bodies = all.map { Array(body($0)) }
         #expect(GoldenFile("peer-frames").differences("frame", bodies) == [])

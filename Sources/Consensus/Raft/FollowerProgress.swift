@@ -29,6 +29,12 @@ struct FollowerProgress: Sendable {
     var sentCommit: LogIndex = .zero
     /// The latest read whose heartbeat round it has confirmed (rule Q1).
     var confirmedRead: UInt64 = 0
+    /// What it has said of its state (rule R4).
+    var marks = StateMarks()
+    /// Its state is not what it must be; told until it ends.
+    var verdict: StateVerdict?
+    /// The last index at which it differs from this leader and nobody can decide yet.
+    var disputed: LogIndex = .zero
 
     init(replica: Replica, next: LogIndex, now: Tick) {
         self.replica = replica

@@ -47,6 +47,7 @@ extension MultiRaft {
         effects.now = now
         if heartbeat.isDiskLow { lowDisks.insert(node) } else { lowDisks.remove(node) }
         var rejects: [PairHeartbeatAck.Reject] = []
+        var reports: [PairHeartbeatAck.Report] = []
         for entry in heartbeat.entries {
             var told: Term? = .zero
             if let slot = slot(of: entry.group) {
@@ -55,12 +56,22 @@ extension MultiRaft {
                         entry, walAge: heartbeat.walAgeMilliseconds, from: node, now: now, &effects)
                 }
             }
-            guard let told else { continue }
+            guard let told else {
+                if let mark = lastMark(of: entry.group, through: entry.reportThrough) {
+                    reports.append(PairHeartbeatAck.Report(group: entry.group, to: entry.to, mark: mark))
+                }
+                continue
+            }
             rejects.append(
                 PairHeartbeatAck.Reject(group: entry.group, from: entry.from, to: entry.to, term: told))
         }
         effects.output.heartbeatAcks.append(
-            (node, PairHeartbeatAck(round: heartbeat.round, rejects: rejects)))
+            (node, PairHeartbeatAck(round: heartbeat.round, rejects: rejects, reports: reports)))
+    }
+
+    private func lastMark(of group: GroupID, through index: LogIndex) -> StateMark? {
+        guard index > .zero, let slot = slot(of: group) else { return nil }
+        return groups[slot].marks.latest(through: index)
     }
 
     /// A peer's answer to a round.
@@ -69,6 +80,8 @@ extension MultiRaft {
         guard let round = peers[node]?.take(ack.round) else { return }
         var rejected: [GroupID: PairHeartbeatAck.Reject] = [:]
         for reject in ack.rejects { rejected[reject.group] = reject }
+        var reported: [GroupID: PairHeartbeatAck.Report] = [:]
+        for report in ack.reports { reported[report.group] = report }
         for line in round.lines {
             guard let slot = slot(of: line.group) else { continue }
             if let reject = rejected[line.group] {
@@ -82,6 +95,8 @@ extension MultiRaft {
                     group.heartbeatConfirmed(
                         by: line.follower, term: line.term, readSequence: line.readSequence, now: now,
                         &effects)
+                    guard let report = reported[line.group], report.to == line.follower else { return }
+                    group.stateReported(report.mark, by: line.follower, term: line.term, &effects)
                 }
             }
         }

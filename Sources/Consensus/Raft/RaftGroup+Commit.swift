@@ -127,8 +127,7 @@ extension RaftGroup {
         commit = max(commit, point.index)
         applied = point.index
         delivered = point.index
-        marks = []
-        expectedMark = nil
+        marks = StateMarks()
         timerStart = now
         needsFlush = true
         if let leader, role != .leader {

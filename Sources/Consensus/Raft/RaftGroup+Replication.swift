@@ -110,6 +110,11 @@ extension RaftGroup {
 
     private mutating func orderSnapshot(at place: Int, _ effects: inout RaftEffects) {
         guard let point = log.snapshotPoint(at: delivered) else { return }
+        guard !isDisputed(now: effects.now) else {
+            progress[place].state = .probe(isPaused: true)
+            progress[place].lastSent = effects.now
+            return
+        }
         progress[place].state = .snapshot(point.index)
         progress[place].lastSent = effects.now
         effects.output.snapshots.append(

@@ -64,7 +64,8 @@ extension RaftGroup {
                 follower.replica.node,
                 PairHeartbeat.Entry(
                     group: group, from: replica, to: follower.replica.id, term: term, commit: commit,
-                    mark: forReads ? nil : marks.last))
+                    reportThrough: forReads || follower.marks.last >= marks.last ? .zero : marks.last,
+                    verdict: follower.verdict))
         }
     }
 
@@ -88,7 +89,7 @@ extension RaftGroup {
             return .zero
         }
         raiseCommit(to: entry.commit)
-        if let mark = entry.mark { compare(with: mark, &effects) }
+        if let verdict = entry.verdict { receivedVerdict(verdict, &effects) }
         if isDiverged { return .zero }
         return hardStateSequence <= effects.persistedSequence ? nil : .zero
     }

@@ -56,10 +56,7 @@ struct RaftGroup: Sendable {
     var readSequence: UInt64 = 0
 
     // Comparing states (rule R4).
-    /// The digests noted last, ascending.
-    var marks: [StateMark] = []
-    /// A leader's mark that lies ahead of what is applied here.
-    var expectedMark: StateMark?
+    var marks = StateMarks()
     /// The state here is not what the log says, or the log is not what it was: neither votes nor acknowledges any more.
     var isDiverged = false
 

@@ -24,11 +24,14 @@ package struct RaftOutput: Sendable {
     package var reads: [ReadReady] = []
     /// Snapshots to send, of the state after everything in `committed` so far was applied.
     package var snapshots: [SnapshotOrder] = []
-    /// Replicas here whose state is not the leader's: end the process and never vote with them again (rule R4).
+    /// Replicas here whose state is not that of the majority: end the process and never vote with them again (rule R4).
     package var divergences: [StateDivergence] = []
     /// Replicas here whose log has lost what they acknowledged: end the process and never vote with them again
     /// (rule M4).
     package var lostLogs: [LostLog] = []
+    /// Followers whose state is not that of the leader here, while no majority has decided who is right (rule R4):
+    /// tell people.
+    package var disputes: [StateDispute] = []
 
     package init() {}
 
@@ -36,7 +39,7 @@ package struct RaftOutput: Sendable {
     package var isEmpty: Bool {
         persist.isEmpty && messages.isEmpty && heartbeats.isEmpty && heartbeatAcks.isEmpty
             && leadership.isEmpty && committed.isEmpty && failedProposals.isEmpty && reads.isEmpty
-            && snapshots.isEmpty && divergences.isEmpty && lostLogs.isEmpty
+            && snapshots.isEmpty && divergences.isEmpty && lostLogs.isEmpty && disputes.isEmpty
     }
 }
 
@@ -70,12 +73,22 @@ package struct ReadReady: Hashable, Sendable {
     }
 }
 
-/// Two states of one group after the same entries.
+/// The state here is not what it must be after the same entries.
 package struct StateDivergence: Hashable, Sendable {
     package var group: GroupID
     package var index: LogIndex
     package var own: StateDigest
-    package var leader: StateDigest
+    package var expected: StateDigest
+    /// A majority of the voters has `expected`; otherwise only the leader has, and nobody can decide.
+    package var isByMajority: Bool
+}
+
+/// Two states of one group after the same entries.
+package struct StateDispute: Hashable, Sendable {
+    package var group: GroupID
+    package var own: StateMark
+    package var other: Replica
+    package var theirs: StateDigest
 }
 
 /// A replica that acknowledged more than it has: its disk was set back to an older state.

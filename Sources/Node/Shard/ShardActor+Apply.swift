@@ -1,5 +1,6 @@
 import Chat
 import Consensus
+import Logging
 import Observability
 import RocksStorage
 import Vocabulary
@@ -59,11 +60,26 @@ extension ShardActor {
         raft.noteState(group: group, StateMark(index: index, digest: digest))
     }
 
-    /// The state here is not what the leader made of the same log: this replica must not vote again (rule R4).
+    /// The state here is not what the others made of the same log: this replica must not vote again (rule R4).
     func diverged(_ divergence: StateDivergence) {
+        let others =
+            divergence.isByMajority
+            ? "a majority of its voters has \(divergence.expected)"
+            : "its leader has \(divergence.expected), and no majority can say which of them is right"
         ending.corrupt(
-            "the state of group \(divergence.group) at index \(divergence.index) is \(divergence.own), "
-                + "its leader has \(divergence.leader)")
+            "the state of group \(divergence.group) at index \(divergence.index) is \(divergence.own), \(others)"
+        )
+    }
+
+    /// One of two replicas is wrong, and the voters that could say which are away.
+    func disputed(_ dispute: StateDispute) {
+        logger.error(
+            "two replicas made different states of one log, and a majority to decide is away",
+            metadata: [
+                "group": "\(dispute.group)", "raft.index": "\(dispute.own.index)",
+                "replica": "\(dispute.other)", "raft.digest": "\(dispute.own.digest)",
+                "raft.other_digest": "\(dispute.theirs)",
+            ])
     }
 
     /// The disk was set back to an older state: what was acknowledged since is gone, and votes are forgotten (rule M4).

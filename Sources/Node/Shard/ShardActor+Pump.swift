@@ -31,6 +31,7 @@ extension ShardActor {
             for failed in output.failedProposals { proposalsFailed(failed) }
             for read in output.reads { serve(read) }
             for order in output.snapshots { beginSnapshot(order) }
+            for dispute in output.disputes { disputed(dispute) }
             for divergence in output.divergences { diverged(divergence) }
             for lost in output.lostLogs { lostEntries(lost) }
         }

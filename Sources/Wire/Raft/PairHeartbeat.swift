@@ -25,14 +25,17 @@ package struct PairHeartbeat: Hashable, Sendable {
         package var term: Term
         /// Never beyond what the receiver has acknowledged.
         package var commit: LogIndex
-        /// The leader's state at an index that every replica notes (rule R4).
-        package var mark: StateMark?
+        /// Asks for the receiver's last mark up to here (rule R4); zero: for none.
+        package var reportThrough: LogIndex
+        /// The receiver's state is not what it must be.
+        package var verdict: StateVerdict?
 
         package init(
             group: GroupID, from: ReplicaID, to: ReplicaID, term: Term, commit: LogIndex,
-            mark: StateMark? = nil
+            reportThrough: LogIndex = .zero, verdict: StateVerdict? = nil
         ) {
-            self.mark = mark
+            self.reportThrough = reportThrough
+            self.verdict = verdict
             self.group = group
             self.from = from
             self.to = to
@@ -46,10 +49,13 @@ package struct PairHeartbeat: Hashable, Sendable {
 package struct PairHeartbeatAck: Hashable, Sendable {
     package var round: UInt64
     package var rejects: [Reject]
+    /// The marks that were asked for, of groups that follow.
+    package var reports: [Report]
 
-    package init(round: UInt64, rejects: [Reject]) {
+    package init(round: UInt64, rejects: [Reject], reports: [Report] = []) {
         self.round = round
         self.rejects = rejects
+        self.reports = reports
     }
 
     package struct Reject: Hashable, Sendable {
@@ -67,6 +73,20 @@ package struct PairHeartbeatAck: Hashable, Sendable {
             self.from = from
             self.to = to
             self.term = term
+        }
+    }
+
+    /// What a replica made of the log up to an index (rule R4).
+    package struct Report: Hashable, Sendable {
+        package var group: GroupID
+        /// The replica that was addressed.
+        package var to: ReplicaID
+        package var mark: StateMark
+
+        package init(group: GroupID, to: ReplicaID, mark: StateMark) {
+            self.group = group
+            self.to = to
+            self.mark = mark
         }
     }
 }

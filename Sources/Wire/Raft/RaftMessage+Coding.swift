@@ -51,9 +51,10 @@ extension ByteWriter {
             writer.counter(entry.to)
             writer.counter(entry.term)
             writer.counter(entry.commit)
-            writer.optional(entry.mark) { writer, mark in
-                writer.counter(mark.index)
-                writer.u64(mark.digest.raw)
+            writer.counter(entry.reportThrough)
+            writer.optional(entry.verdict) { writer, verdict in
+                writer.stateMark(verdict.mark)
+                writer.bool(verdict.isByMajority)
             }
         }
     }
@@ -66,6 +67,16 @@ extension ByteWriter {
             writer.counter(reject.to)
             writer.counter(reject.term)
         }
+        list(value.reports) { writer, report in
+            writer.group(report.group)
+            writer.counter(report.to)
+            writer.stateMark(report.mark)
+        }
+    }
+
+    private mutating func stateMark(_ value: StateMark) {
+        counter(value.index)
+        u64(value.digest.raw)
     }
 }
 
@@ -105,8 +116,9 @@ extension ByteReader {
                 PairHeartbeat.Entry(
                     group: try reader.group(), from: try reader.counter(), to: try reader.counter(),
                     term: try reader.counter(), commit: try reader.counter(),
-                    mark: try reader.optional { reader throws(DecodingFailure) in
-                        StateMark(index: try reader.counter(), digest: StateDigest(try reader.u64()))
+                    reportThrough: try reader.counter(),
+                    verdict: try reader.optional { reader throws(DecodingFailure) in
+                        StateVerdict(mark: try reader.stateMark(), isByMajority: try reader.bool())
                     })
             })
     }
@@ -118,6 +130,14 @@ extension ByteReader {
                 PairHeartbeatAck.Reject(
                     group: try reader.group(), from: try reader.counter(), to: try reader.counter(),
                     term: try reader.counter())
+            },
+            reports: try list { reader throws(DecodingFailure) in
+                PairHeartbeatAck.Report(
+                    group: try reader.group(), to: try reader.counter(), mark: try reader.stateMark())
             })
+    }
+
+    private mutating func stateMark() throws(DecodingFailure) -> StateMark {
+        StateMark(index: try counter(), digest: StateDigest(try u64()))
     }
 }
