@@ -167,6 +167,12 @@ struct ConversationFeed: Hashable, Sendable {
         absorbOwn()
     }
 
+    /// There is nothing any more up to `seq`, and the device knows.
+    mutating func skip(to seq: Seq) {
+        written.seq = max(written.seq, seq)
+        absorbOwn()
+    }
+
     /// Everything up to `rev` is written.
     mutating func passRev(_ rev: Rev) {
         written.rev = max(written.rev, rev)

@@ -66,6 +66,10 @@ extension NodeConfiguration {
         if limits.silenceMilliseconds < limits.presenceMilliseconds {
             reader.refuse("limits.silence_ms", "is less than limits.presence_ms")
         }
+        // A send that is repeated later than this would be stored again.
+        if (1..<86_400_000).contains(limits.retentionMilliseconds) && !isInsecure {
+            reader.refuse("limits.retention_ms", "is less than a day (86400000); 0 keeps messages for ever")
+        }
         if thresholds.diskFullBytes > thresholds.diskLowBytes {
             reader.refuse("limits.disk_full_bytes", "is more than limits.disk_low_bytes")
         }

@@ -87,6 +87,7 @@ enum NodeConfigurationKeys {
         LimitKey(key: "edit_window_ms", range: 0...1 << 40) { $0.editWindowMilliseconds = UInt64($1) },
         LimitKey(key: "delete_window_ms", range: 0...1 << 40) { $0.deleteWindowMilliseconds = UInt64($1) },
         LimitKey(key: "expiry_max_ms", range: 1...1 << 40) { $0.expiryMillisecondsMax = UInt64($1) },
+        LimitKey(key: "retention_ms", range: 0...1 << 50) { $0.retentionMilliseconds = UInt64($1) },
     ]
 
     /// The known key that a mistyped one most resembles; `nil` when none is near.

@@ -62,6 +62,8 @@ package struct Limits: Hashable, Sendable {
     package var deleteWindowMilliseconds: UInt64 = 60 * 3_600_000
     /// The longest `expires_in_ms` of a message.
     package var expiryMillisecondsMax: UInt64 = 90 * 86_400_000
+    /// How long messages are kept; zero: for ever.
+    package var retentionMilliseconds: UInt64 = 0
     /// Bytes of UTF-8 of a reaction.
     package var reactionBytesMax = 64
 

@@ -126,6 +126,7 @@ struct CommandCodecTests {
                     token: 10)),
             .account(AccountCommand(user: bob, change: .erase, at: Timestamp(7), token: 11)),
             .clear(ClearCommand(request: ClearRequest(conversation: club, user: bob, upTo: nil), token: 12)),
+            .retention(RetentionCommand(before: Timestamp(9), conversations: [club, annBob], step: 32)),
         ]
     }
 

@@ -42,6 +42,32 @@ import Wire
         #expect(rig.message(1, 6, rev: 8) == ["message 1/6"])
     }
 
+    @Test func whatIsGoneIsToldBeforeWhatIsLeft() {
+        var rig = SessionRig()
+        rig.opened()
+        let gap = [missed(1, from: SessionRig.position(2, 2), to: SessionRig.position(6, 6))]
+        _ = rig.answer(.opened(SessionOpened(version: InboxVersion(3), missed: gap)))
+        var page = CatchUpPage(
+            messages: [SessionRig.record(1, 6)], statuses: [], position: SessionRig.position(6, 6),
+            hasMore: false)
+        page.gone = Seq(1)...Seq(5)
+        #expect(rig.answer(.caughtUp(page)) == ["gone 1/3-5", "message 1/6", "sync_done"])
+        // What follows is in order, and a receipt covers what is gone.
+        #expect(rig.message(1, 7, rev: 7) == ["message 1/7"])
+    }
+
+    @Test func whereNothingIsLeftTheDeviceIsToldSoAndIsUpToDate() {
+        var rig = SessionRig()
+        rig.opened()
+        let gap = [missed(1, from: .start, to: SessionRig.position(5, 5))]
+        _ = rig.answer(.opened(SessionOpened(version: InboxVersion(3), missed: gap)))
+        var page = CatchUpPage(
+            messages: [], statuses: [], position: SessionRig.position(5, 5), hasMore: false)
+        page.gone = Seq(1)...Seq(5)
+        #expect(rig.answer(.caughtUp(page)) == ["gone 1/1-5", "sync_done"])
+        #expect(rig.message(1, 6, rev: 6) == ["message 1/6"])
+    }
+
     @Test func atMostFourConversationsAreReadAtOnce() {
         var rig = SessionRig()
         rig.opened()

@@ -178,6 +178,11 @@ struct SessionRig {
             }
             return "\(type) \(seq)"
         }
+        if case .string(let id)? = json["conversation_id"], let conversation = ConversationID(id),
+            case .integer(let first)? = json["from_seq"], case .integer(let last)? = json["up_to_seq"]
+        {
+            return "\(type) \(conversation.raw.low)/\(first)-\(last)"
+        }
         if case .string(let ref)? = json["ref"] { return "\(type) \(ref)" }
         return type
     }

@@ -107,6 +107,7 @@ private let fine = """
         ("listen: {client: 127.0.0.1:9000, peer: 127.0.0.1:9000}\n", "listen.peer"),
         ("advertise: {peer: 0.0.0.0:8411}\n", "advertise.peer"),
         ("limits: {presence_ms: 5000}\n", "limits.presence_ms"),
+        ("limits: {retention_ms: 60000}\n", "limits.retention_ms"),
         ("limits: {disk_low_bytes: 1, disk_full_bytes: 2}\n", "limits.disk_full_bytes"),
         ("tls: {client: {cert: a.pem}}\n", "tls.client.key"),
         ("tls: {admin: {key: a.pem}}\n", "tls.admin.cert"),

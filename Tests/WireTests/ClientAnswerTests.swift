@@ -62,6 +62,15 @@ import Vocabulary
             text(RestAnswer.history(history))
                 == #"{"messages":[{\#(message),"client_timestamp":8,"reactions":[]}],"next_cursor":"\#(cursor)","has_more":true,"newest_seq":2}"#
         )
+        var cut = HistoryPage(messages: [], hasMore: false, newest: Seq(9))
+        cut.gone = Seq(9)
+        #expect(
+            text(RestAnswer.history(cut))
+                == #"{"messages":[],"next_cursor":null,"gone_up_to_seq":9,"has_more":false,"newest_seq":9}"#)
+        #expect(
+            text(ServerFrame.gone(record().conversation, Seq(1)...Seq(9)))
+                == #"{"type":"gone","conversation_id":"\#(record().conversation)","from_seq":1,"up_to_seq":9}"#
+        )
         let proven = HistoryPage(
             messages: [record()], hasMore: false, newest: Seq(2),
             links: [ChainLink(contentHash: [0x0A, 1], previous: [0xFF], value: [0])])

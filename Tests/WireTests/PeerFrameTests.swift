@@ -165,6 +165,10 @@ struct PeerFrameTests {
             group: conversation, name: "n", description: "d", settings: settings, head: Seq(4),
             memberEpoch: 5, memberCount: 6, createdAt: Timestamp(7), creator: ann, isClosed: true,
             role: .owner, members: members, hasMoreMembers: true)
+        var cut = HistoryPage(messages: [], hasMore: false, newest: Seq(9))
+        cut.gone = Seq(8)
+        var cutPage = CatchUpPage(messages: [], statuses: [], position: position, hasMore: false)
+        cutPage.gone = Seq(3)...Seq(8)
         return [
             .groupAnswer(.description(description)), .groupAnswer(.members(members, hasMore: true)),
             .groupAnswer(.requests([GroupJoinRequest(user: bob, at: Timestamp(1))], hasMore: false)),
@@ -185,6 +189,7 @@ struct PeerFrameTests {
                     links: [ChainLink(contentHash: [1], previous: [2], value: [3])])),
             .caughtUp(
                 CatchUpPage(messages: [record], statuses: [status], position: position, hasMore: false)),
+            .history(cut), .caughtUp(cutPage),
             .group(GroupResult(group: conversation, name: "n", seq: Seq(2), members: [member])),
             .usersExist([true, false]),
             .opened(

@@ -58,6 +58,7 @@ package struct ChatMachine: Sendable {
             return .memberFlags(updates)
         case .eraseMember(let command): return .memberErased(state.apply(command))
         case .clear(let command): return .cleared(state.apply(command))
+        case .retention(let command): return .forgotten(state.apply(command))
         }
     }
 }

@@ -25,6 +25,8 @@ package enum CommandOutcome: Hashable, Sendable {
     case memberFlags([MemberFlagsUpdate])
     case memberErased(MemberErasure)
     case cleared(ClearOutcome)
+    /// What the operator's retention changed for somebody.
+    case forgotten([ConversationChange])
 }
 
 /// How a send ended: stored, an earlier one repeated, or refused.

@@ -117,6 +117,7 @@ extension StateTransaction {
             }
             var kept = MessageMark()
             kept.hiddenAt = hiddenAt
+            kept.hiddenRev = mark.hiddenRev
             set(key, kept.bytes)
         }
     }
@@ -127,7 +128,7 @@ extension StateTransaction {
         if let hiddenAt = mark.hiddenAt {
             return Changed(event: place.event(.deleted(.me), at: hiddenAt, rev: .zero))
         }
-        _ = nextRev(&place, .hidden)
+        mark.hiddenRev = nextRev(&place, .hidden)
         mark.hiddenAt = at
         set(Tables.messageMark(place.id, seq, place.member.user), mark.bytes)
         place.member.hiddenCount += 1

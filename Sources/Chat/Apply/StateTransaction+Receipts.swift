@@ -56,6 +56,7 @@ extension StateTransaction {
 
     func ordinal(of seq: Seq, in record: ConversationRecord, _ id: ConversationID) -> Ordinal {
         if seq == record.head { return record.ordinal }
+        if seq <= record.gone { return record.goneOrdinal }
         return message(id, seq, hash60: record.hash60)?.ordinal ?? .zero
     }
 

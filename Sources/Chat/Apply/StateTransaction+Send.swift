@@ -140,6 +140,9 @@ extension StateTransaction {
         if let expiresAt = message.amendments.expiresAt {
             set(Tables.expiry(expiresAt, message.conversation, message.seq), [])
         }
+        if record.gone == record.head {
+            set(Tables.oldestMessage(message.timestamp, message.conversation), [])
+        }
         set(Tables.message(message.conversation, message.seq), StoredMessage.bytes(of: message))
         extendChain(with: message, in: &record)
         record.head = message.seq
@@ -200,7 +203,7 @@ extension ConversationRecord {
 
     /// Whether `message` is one of this conversation that `member` may see.
     func shows(_ message: MessageID, to member: ConversationMember) -> Bool {
-        message.hash60 == hash60 && message.seq >= max(member.firstVisible, Seq(1))
+        message.hash60 == hash60 && message.seq >= max(member.firstVisible, gone.next)
             && message.seq <= member.lastVisible(head: head)
     }
 }

@@ -21,12 +21,14 @@ package struct ConversationPartition<Home: MachineHome>: Sendable {
     private var nextProgress: Tick = .zero
     private var nextEviction: Tick = .zero
     private var expiry = ExpiryMachine()
+    private var retention: RetentionMachine
 
     package init(partitionCount: Int, limits: Limits, home: Home) {
         self.home = home
         self.partitionCount = partitionCount
         self.limits = limits
         fanout = FanoutMachine(partitionCount: partitionCount, directMax: limits.fanoutDirectMax)
+        retention = RetentionMachine(milliseconds: limits.retentionMilliseconds)
         typing = TypingMachine(partitionCount: partitionCount, limits: limits)
     }
 
@@ -161,6 +163,10 @@ package struct ConversationPartition<Home: MachineHome>: Sendable {
             expiry.done()
             for change in changes { spread(change, now, reader) }
             return []
+        case .forgotten(let changes):
+            retention.done()
+            for change in changes { spread(change, now, reader) }
+            return []
         case .memberFlags(let updates): return flags.applied(updates)
         case .memberErased(let outcome):
             for change in outcome.changes { spread(change, now, reader) }
@@ -207,6 +213,9 @@ package struct ConversationPartition<Home: MachineHome>: Sendable {
         case .expireMessages:
             expiry.done()
             return []
+        case .retention:
+            retention.done()
+            return []
         case .memberFlags(let updates): return flags.refused(updates, refusal)
         default: return []
         }
@@ -249,6 +258,9 @@ package struct ConversationPartition<Home: MachineHome>: Sendable {
         if now.tick >= nextProgress {
             nextProgress = now.tick + 1_000
             if let command = expiry.take(now: now.wall, reader: reader) {
+                directives.append(.propose(command))
+            }
+            if let command = retention.take(now: now.wall, reader: reader) {
                 directives.append(.propose(command))
             }
             let marks = fanout.takeProgress()

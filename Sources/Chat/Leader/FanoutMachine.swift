@@ -81,7 +81,8 @@ package struct FanoutMachine: Sendable {
             guard let record = reader.conversation(id) else { continue }
             let last = reader.view.message(id, record.head, hash60: record.hash60)
             let members = reader.members(of: id)
-            let change = ConversationChange(id, record, message: last, members: members, audience: .none)
+            var change = ConversationChange(id, record, message: last, members: members, audience: .none)
+            if record.isHeadGone { change.showsNothing(of: record) }
             committed(change, roster: nil)
             outstanding[id]?.becomeRepair()
         }

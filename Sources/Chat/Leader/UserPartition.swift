@@ -148,7 +148,7 @@ package struct UserPartition<Home: MachineHome>: Sendable {
             push.applied(marks, left: left, now: now.tick)
             return []
         case .message, .receipts, .group, .fanoutProgressed, .lastSeen, .messageChanged, .messagesExpired,
-            .disappearingSet, .memberFlags, .memberErased, .cleared:
+            .disappearingSet, .memberFlags, .memberErased, .cleared, .forgotten:
             return []
         }
     }

@@ -8,8 +8,9 @@ extension ChatReader {
         guard let member = view.member(query.user, of: query.conversation, record) else {
             return .failure(.notMember)
         }
-        let first = max(member.firstVisible, Seq(1))
         let newest = member.lastVisible(head: record.head)
+        let gone = min(record.gone, newest)
+        let first = max(member.firstVisible, record.gone.next)
         let visible = first..<max(first, newest.next)
         var range = visible
         if let around = query.around {
@@ -27,6 +28,7 @@ extension ChatReader {
             messages: messages.map { shown($0, to: member, record) },
             hasMore: range.upperBound.distance(after: range.lowerBound) > messages.count, newest: newest,
             links: query.proof ? view.chainLinks(of: messages, in: query.conversation) : [])
+        if gone >= max(member.firstVisible, Seq(1)) { page.gone = gone }
         if query.around != nil {
             let (isOlder, isNewer) = (
                 range.lowerBound > visible.lowerBound, range.upperBound < visible.upperBound
@@ -58,7 +60,8 @@ extension ChatReader {
             return .failure(.notMember)
         }
         let newest = member.lastVisible(head: record.head)
-        let first = max(query.after.seq.next, member.firstDelivered, Seq(1))
+        let wanted = max(query.after.seq.next, member.firstDelivered, Seq(1))
+        let first = max(wanted, record.gone.next)
         let messages = messages(
             query.conversation, record, in: first..<max(first, newest.next), limit: query.limit,
             reverse: false)
@@ -67,6 +70,8 @@ extension ChatReader {
             messages: messages.map { shown($0, to: member, record) }, statuses: [],
             position: ConversationPosition(seq: reached, rev: query.after.rev), hasMore: true)
         page.form = record.rev
+        let gone = min(record.gone, newest)
+        if wanted <= gone { page.gone = wanted...gone }
         if reached < newest { return .success(page) }
         let (updates, end) = updates(query.conversation, record, for: member, query)
         page.updates = updates

@@ -31,6 +31,9 @@ package struct ConversationRecord: Hashable, Sendable {
     package var settings = GroupSettings()
     /// A group that was deleted: it may be read, and changes no more.
     package var isClosed = false
+    /// Everything up to here is gone by the operator's retention, and the user messages among it.
+    package var gone: Seq = .zero
+    package var goneOrdinal: Ordinal = .zero
 
     package init(kind: ConversationKind, name: String, hash60: UInt64) {
         self.kind = kind
@@ -46,6 +49,8 @@ package struct ConversationRecord: Hashable, Sendable {
 
     package func messageID(_ seq: Seq) -> MessageID { MessageID(hash60: hash60, seq: seq) }
     package var isDirty: Bool { undeliveredRev > fannedOutRev }
+    /// Not even the last message is kept.
+    package var isHeadGone: Bool { gone > .zero && gone == head }
 }
 
 extension ConversationRecord {
@@ -68,6 +73,8 @@ extension ConversationRecord {
         writer.list(sides) { $1.write(into: &$0) }
         writer.groupSettings(settings)
         writer.bool(isClosed)
+        writer.counter(gone)
+        writer.counter(goneOrdinal)
         return writer.bytes
     }
 
@@ -90,6 +97,8 @@ extension ConversationRecord {
         sides = try reader.list { (reader) throws(DecodingFailure) in try ConversationMember(from: &reader) }
         settings = try reader.groupSettings()
         isClosed = try reader.bool()
+        gone = try reader.counter()
+        goneOrdinal = try reader.counter()
         try reader.finish()
     }
 }

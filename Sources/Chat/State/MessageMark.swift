@@ -9,6 +9,7 @@ package struct MessageMark: Hashable, Sendable {
     package var reactedAt: Timestamp = .zero
     package var reactionRev: Rev = .zero
     package var hiddenAt: Timestamp?
+    package var hiddenRev: Rev = .zero
 }
 
 extension MessageMark {
@@ -18,6 +19,7 @@ extension MessageMark {
         writer.timestamp(reactedAt)
         writer.counter(reactionRev)
         writer.optional(hiddenAt) { $0.timestamp($1) }
+        writer.counter(hiddenRev)
         return writer.bytes
     }
 
@@ -27,6 +29,7 @@ extension MessageMark {
         reactedAt = try reader.timestamp()
         reactionRev = try reader.counter()
         hiddenAt = try ChatCodec.optionalTimestamp(from: &reader)
+        hiddenRev = try reader.counter()
         try reader.finish()
     }
 }

@@ -44,6 +44,7 @@ enum AsyncAPIDocument {
               syncDone: {$ref: '#/components/messages/syncDone'}
               cursor: {$ref: '#/components/messages/cursor'}
               draining: {$ref: '#/components/messages/draining'}
+              gone: {$ref: '#/components/messages/gone'}
               resync: {$ref: '#/components/messages/resync'}
               error: {$ref: '#/components/messages/error'}
         operations:
@@ -54,7 +55,7 @@ enum AsyncAPIDocument {
           read:
             action: send
             channel: {$ref: '#/channels/ws'}
-            messages: [{$ref: '#/channels/ws/messages/welcome'}, {$ref: '#/channels/ws/messages/sent'}, {$ref: '#/channels/ws/messages/ok'}, {$ref: '#/channels/ws/messages/pong'}, {$ref: '#/channels/ws/messages/message'}, {$ref: '#/channels/ws/messages/status'}, {$ref: '#/channels/ws/messages/receipts'}, {$ref: '#/channels/ws/messages/presence'}, {$ref: '#/channels/ws/messages/typing'}, {$ref: '#/channels/ws/messages/group'}, {$ref: '#/channels/ws/messages/update'}, {$ref: '#/channels/ws/messages/conversation'}, {$ref: '#/channels/ws/messages/historyPage'}, {$ref: '#/channels/ws/messages/syncDone'}, {$ref: '#/channels/ws/messages/cursor'}, {$ref: '#/channels/ws/messages/draining'}, {$ref: '#/channels/ws/messages/resync'}, {$ref: '#/channels/ws/messages/error'}]
+            messages: [{$ref: '#/channels/ws/messages/welcome'}, {$ref: '#/channels/ws/messages/sent'}, {$ref: '#/channels/ws/messages/ok'}, {$ref: '#/channels/ws/messages/pong'}, {$ref: '#/channels/ws/messages/message'}, {$ref: '#/channels/ws/messages/status'}, {$ref: '#/channels/ws/messages/receipts'}, {$ref: '#/channels/ws/messages/presence'}, {$ref: '#/channels/ws/messages/typing'}, {$ref: '#/channels/ws/messages/group'}, {$ref: '#/channels/ws/messages/update'}, {$ref: '#/channels/ws/messages/conversation'}, {$ref: '#/channels/ws/messages/historyPage'}, {$ref: '#/channels/ws/messages/syncDone'}, {$ref: '#/channels/ws/messages/cursor'}, {$ref: '#/channels/ws/messages/draining'}, {$ref: '#/channels/ws/messages/gone'}, {$ref: '#/channels/ws/messages/resync'}, {$ref: '#/channels/ws/messages/error'}]
         components:
           messages:
 
@@ -86,10 +87,11 @@ enum AsyncAPIDocument {
             group: {payload: {type: object, required: [type, group_id, conversation_id, event, seq], properties: {type: {const: group}, group_id: {$ref: '#/components/schemas/ID'}, conversation_id: {$ref: '#/components/schemas/ID'}, event: {type: string}, seq: {$ref: '#/components/schemas/Seq'}, message_id: {$ref: '#/components/schemas/ID'}, timestamp: {$ref: '#/components/schemas/Time'}}}}
             update: {payload: {type: object, required: [type, conversation_id, message_id, seq, change], properties: {type: {const: update}, conversation_id: {$ref: '#/components/schemas/ID'}, message_id: {$ref: '#/components/schemas/ID'}, seq: {$ref: '#/components/schemas/Seq'}, change: {enum: [edited, deleted, reaction]}, content: {type: string}, edited_at: {$ref: '#/components/schemas/Time'}, emoji: {type: [string, 'null']}, for: {enum: [everyone, me]}, expired: {type: boolean}, user_id: {$ref: '#/components/schemas/UserID'}, timestamp: {$ref: '#/components/schemas/Time'}}}}
             conversation: {payload: {type: object, required: [type, conversation_id], properties: {type: {const: conversation}, conversation_id: {$ref: '#/components/schemas/ID'}, unread_count: {type: integer}, marked_unread: {type: boolean}, muted_until: {$ref: '#/components/schemas/Time'}, pinned: {type: boolean}, archived: {type: boolean}, cleared_seq: {$ref: '#/components/schemas/Seq'}, deleted: {type: boolean}}}}
-            historyPage: {name: history, payload: {type: object, required: [type, messages, next_cursor], properties: {type: {const: history}, ref: {type: string}, messages: {type: array, items: {$ref: '#/components/schemas/Message'}}, next_cursor: {type: [string, 'null']}}}}
+            historyPage: {name: history, payload: {type: object, required: [type, messages, next_cursor], properties: {type: {const: history}, ref: {type: string}, messages: {type: array, items: {$ref: '#/components/schemas/Message'}}, next_cursor: {type: [string, 'null']}, gone_up_to_seq: {type: integer}}}}
             syncDone: {name: sync_done, payload: {type: object, required: [type, cursor], properties: {type: {const: sync_done}, cursor: {type: string}}}}
             cursor: {payload: {type: object, required: [type, cursor], properties: {type: {const: cursor}, cursor: {type: string}}}}
             draining: {payload: {type: object, required: [type, deadline_ms, reconnect_to], properties: {type: {const: draining}, deadline_ms: {type: integer}, reconnect_to: {type: array, items: {type: string}}}}}
+            gone: {payload: {type: object, required: [type, conversation_id, from_seq, up_to_seq], properties: {type: {const: gone}, conversation_id: {type: string, format: uuid}, from_seq: {type: integer}, up_to_seq: {type: integer}}}}
             resync: {payload: {type: object, required: [type], properties: {type: {const: resync}}}}
             error: {payload: {type: object, required: [type, status, code, message], properties: {type: {const: error}, ref: {type: string}, client_message_id: {type: string}, status: {type: integer}, code: {type: string}, message: {type: string}, retry_after_ms: {type: integer}}}}
 

@@ -105,7 +105,7 @@ extension OpenAPIDocument {
                 - {name: stale_ok, in: query, description: Any replica may answer., schema: {type: string, enum: ['0', '1', 'true', 'false']}}
                 - {name: min_seq, in: query, description: With stale_ok; the replica must have come this far., schema: {type: integer, minimum: 0}}
               responses:
-                '200': {description: A page, content: {application/json: {schema: {type: object, required: [messages, next_cursor, has_more, newest_seq], properties: {messages: {type: array, items: {$ref: '#/components/schemas/Message'}}, next_cursor: {$ref: '#/components/schemas/NextCursor'}, has_more: {type: boolean}, newest_seq: {$ref: '#/components/schemas/Seq'}}}}}}
+                '200': {description: A page, content: {application/json: {schema: {type: object, required: [messages, next_cursor, has_more, newest_seq], properties: {messages: {type: array, items: {$ref: '#/components/schemas/Message'}}, next_cursor: {$ref: '#/components/schemas/NextCursor'}, has_more: {type: boolean}, newest_seq: {$ref: '#/components/schemas/Seq'}, gone_up_to_seq: {$ref: '#/components/schemas/Seq'}}}}}}
                 default: {$ref: '#/components/responses/Refusal'}
 
         """#

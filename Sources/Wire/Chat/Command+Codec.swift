@@ -41,6 +41,7 @@ extension Command {
         case memberFlags = 81
         case eraseMember = 91
         case clear = 220
+        case retention = 221
     }
 
     private func write(into writer: inout ByteWriter) {
@@ -113,6 +114,9 @@ extension Command {
         case .clear(let command):
             writer.u8(Kind.clear.rawValue)
             writer.clearCommand(command)
+        case .retention(let command):
+            writer.u8(Kind.retention.rawValue)
+            command.write(into: &writer)
         }
     }
 
@@ -162,6 +166,7 @@ extension Command {
                 try reader.list { (reader) throws(DecodingFailure) in try MemberFlagsUpdate(from: &reader) })
         case .eraseMember: self = .eraseMember(try reader.eraseMemberCommand())
         case .clear: self = .clear(try reader.clearCommand())
+        case .retention: self = .retention(try RetentionCommand(from: &reader))
         }
     }
 }

@@ -30,6 +30,7 @@ package enum Command: Hashable, Sendable {
     case eraseMember(EraseMemberCommand)
     /// A member takes the conversation out of its own list.
     case clear(ClearCommand)
+    case retention(RetentionCommand)
 }
 
 /// A send as its leader proposes it.

@@ -51,6 +51,7 @@ extension JSONWriter {
             let first = hasPrevious ? page.messages.first : nil
             if let first { string(CursorText.text(history: first.seq)) } else { null() }
         }
+        if page.gone > .zero { field("gone_up_to_seq", page.gone) }
     }
 
     mutating func nextCursor(_ cursor: String?) {

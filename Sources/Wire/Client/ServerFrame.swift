@@ -106,6 +106,15 @@ package enum ServerFrame {
         }
     }
 
+    /// These messages are no more: the operator keeps none that old.
+    package static func gone(_ conversation: ConversationID, _ seqs: ClosedRange<Seq>) -> [UInt8] {
+        frame("gone") { json in
+            json.field("conversation_id", conversation)
+            json.field("from_seq", seqs.lowerBound)
+            json.field("up_to_seq", seqs.upperBound)
+        }
+    }
+
     package static func syncDone(cursor: String) -> [UInt8] {
         frame("sync_done") { $0.field("cursor", cursor) }
     }

@@ -62,6 +62,11 @@ extension ByteWriter {
         varint(value.limit)
     }
 
+    mutating func seqs(_ value: ClosedRange<Seq>) {
+        counter(value.lowerBound)
+        counter(value.upperBound)
+    }
+
     mutating func groupRequest(_ value: GroupRequest) {
         identity(value.group)
         text(value.actor)
@@ -134,6 +139,12 @@ extension ByteReader {
         CatchUpQuery(
             conversation: try identity(), user: try textIdentity(), after: try position(), limit: try length()
         )
+    }
+
+    mutating func seqs() throws(DecodingFailure) -> ClosedRange<Seq> {
+        let (first, last): (Seq, Seq) = (try counter(), try counter())
+        guard first <= last else { throw .unknown(field: "range of seqs", value: first.raw) }
+        return first...last
     }
 
     mutating func groupRequest() throws(DecodingFailure) -> GroupRequest {

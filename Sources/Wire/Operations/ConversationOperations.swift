@@ -115,6 +115,8 @@ package struct HistoryPage: Hashable, Sendable {
     package var hasPrevious: Bool?
     /// The highest seq the member may see.
     package var newest: Seq
+    /// Everything up to here the member might see, were it not gone by the operator's retention; zero when nothing is.
+    package var gone = Seq.zero
     /// One link per message when they were asked for, otherwise none.
     package var links: [ChainLink]
 
@@ -156,6 +158,8 @@ package struct ConversationPosition: Hashable, Sendable {
 /// Messages ascending, without gaps, from the member's first visible seq after the query's.
 package struct CatchUpPage: Hashable, Sendable {
     package var messages: [MessageRecord]
+    /// What lies before `messages` and is gone by the operator's retention.
+    package var gone: ClosedRange<Seq>?
     /// Others' receipts that concern this user's messages, and its own `read`, newer than the query's rev.
     package var statuses: [StatusEvent]
     /// Changes newer than the query's rev of messages the user may see, ascending by rev.

@@ -112,6 +112,7 @@ extension ByteWriter {
             counter(page.newest)
             list(page.links) { $0.chainLink($1) }
             optional(page.hasPrevious) { $0.bool($1) }
+            counter(page.gone)
         case .caughtUp(let page):
             u8(4)
             list(page.messages) { $0.messageRecord($1) }
@@ -121,6 +122,7 @@ extension ByteWriter {
             list(page.updates) { $0.updateEvent($1) }
             counter(page.form)
             optional(page.counts) { $0.receiptCounts($1) }
+            optional(page.gone) { $0.seqs($1) }
         case .group(let result):
             u8(5)
             groupResult(result)
@@ -250,6 +252,7 @@ extension ByteReader {
                 hasMore: try bool(), newest: try counter(),
                 links: try list { r throws(DecodingFailure) in try r.chainLink() })
             page.hasPrevious = try optional { r throws(DecodingFailure) in try r.bool() }
+            page.gone = try counter()
             return .history(page)
         case 4:
             var page = CatchUpPage(
@@ -259,6 +262,7 @@ extension ByteReader {
             page.updates = try list { r throws(DecodingFailure) in try r.updateEvent() }
             page.form = try counter()
             page.counts = try optional { r throws(DecodingFailure) in try r.receiptCounts() }
+            page.gone = try optional { r throws(DecodingFailure) in try r.seqs() }
             return .caughtUp(page)
         case 5: return .group(try groupResult())
         case 6: return .usersExist(try list { r throws(DecodingFailure) in try r.bool() })
