@@ -69,8 +69,12 @@ final class PushService: Sendable {
 
         func run(_ job: PushJob) async -> PushJobResult {
             if job.isClear { return await clear(job) }
-            guard let page = await messages(of: job) else {
-                return result(job, through: job.through) { _ in (.retry(afterMilliseconds: nil), .zero) }
+            var job = job
+            guard let page = await messages(of: job) else { return again(job) }
+            if let question = job.sightsToAsk(for: page.messages),
+                !job.take(await ask(question), for: page.messages)
+            {
+                return again(job)
             }
             let through = job.through(page)
             var endings: [DeviceID: (PushJobResult.Ending, Seq)] = [:]
@@ -135,16 +139,23 @@ final class PushService: Sendable {
             let query = HistoryQuery(
                 conversation: job.key.conversation, user: job.key.user, bound: job.after, order: .ascending,
                 limit: PushService.messagesMax)
-            let result = await withCheckedContinuation { continuation in
-                dispatcher.perform(.history(query), on: loop) { continuation.resume(returning: $0) }
-            }
-            switch result {
+            switch await ask(.history(query)) {
             case .history(let page): return page
             // Removed from the conversation: there is nothing it may be told.
             case .refused(let refusal) where [.notMember, .notFound, .gone].contains(refusal.code):
                 return HistoryPage(messages: [], hasMore: false, newest: .zero)
             default: return nil
             }
+        }
+
+        private func ask(_ operation: Wire.Operation) async -> OperationResult {
+            await withCheckedContinuation { continuation in
+                dispatcher.perform(operation, on: loop) { continuation.resume(returning: $0) }
+            }
+        }
+
+        private func again(_ job: PushJob) -> PushJobResult {
+            result(job, through: job.through) { _ in (.retry(afterMilliseconds: nil), .zero) }
         }
 
         private func result(

@@ -48,6 +48,28 @@ import Wire
         return (cluster, anns, bobs)
     }
 
+    /// What was proposed before the end and is applied after it.
+    @Test func nothingIsKeptOfSettingsAndBlocksThatComeLate() throws {
+        let (cluster, _, _) = acquainted()
+        _ = erase(cluster, ann)
+        cluster.advance(5_000)
+        let store = cluster.store(of: ann)
+        let before = store.content
+        var settings = SettingsChange()
+        settings.readReceipts = false
+        let block = BlockCommand(user: ann, peer: bob, isBlocked: true, blocksMax: 10, at: Timestamp(1))
+        for command in [PrivacyCommand.change(ann, settings), .block(block)] {
+            guard case .privacy(let outcome)? = try store.apply(.privacy(command)).first,
+                case .failure(let refusal) = outcome.result
+            else {
+                Issue.record("not refused: \(command)")
+                continue
+            }
+            #expect(refusal.code == .gone)
+        }
+        #expect(store.content == before)
+    }
+
     @Test func whatTheUserWroteIsGoneEverywhereAndTheRestStays() {
         let (cluster, anns, bobs) = acquainted()
         #expect(erase(cluster, ann) == .account(.done))

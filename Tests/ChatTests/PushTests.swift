@@ -155,6 +155,24 @@ import Wire
         #expect(ordered(directives) == nil && marked(directives)?.through == Seq(1))
     }
 
+    @Test func theSendersOfAGroupAreAskedAboutWhereTheUserBlocksAnybody() throws {
+        for isBlocking in [false, true] {
+            let store = try store()
+            var machine = machine()
+            if isBlocking {
+                let block = BlockCommand(
+                    user: ann, peer: dan, isBlocked: true, blocksMax: 10, at: Timestamp(1))
+                try store.apply(.privacy(.block(block)))
+            }
+            guard case .inboxBatch(var updates) = row(head: 1) else { return }
+            updates[0].row.conversation = club
+            updates[0].row.kind = .group
+            updates[0].row.peer = nil
+            note(&machine, try store.apply(.inboxBatch(updates)), at: 0)
+            #expect(ordered(take(&machine, store, at: 2_000))?.mayHaveBlocked == isBlocking)
+        }
+    }
+
     /// The mark was not proposed: leadership was on the move, or the log was full.
     @Test func whatWasToldStaysToldWhenTheMarkIsRefused() throws {
         let store = try store()
@@ -376,8 +394,19 @@ import Wire
 
     @Test func ofABlockedMemberNothingIsTold() {
         var job = groupJob()
-        job.blocked = [bob]
-        let messages = [message(2, from: bob, "no"), message(3, from: cat, "yes")]
+        let messages = [
+            message(2, from: bob, "no"), message(3, from: cat, "yes"), message(4, from: ann, "own"),
+        ]
+        #expect(job.sightsToAsk(for: messages) == nil, "the user blocks nobody")
+        job.mayHaveBlocked = true
+        #expect(job.sightsToAsk(for: messages) == .privacy(.sights(viewer: ann, of: [bob, cat])))
+        let sights = [bob, cat].map {
+            PresenceSight(lastSeen: .everyone, online: .everyone, isBlocking: $0 == bob)
+        }
+        let mayTell = job.take(.refused(Refusal(.unavailable, "no")), for: messages)
+        #expect(!mayTell, "without an answer nothing is told")
+        let isTaken = job.take(.privacy(.sights(sights)), for: messages)
+        #expect(isTaken)
         #expect(job.notifications(for: job.devices[0], of: messages).map(\.seq) == [Seq(3)])
     }
 

@@ -20,6 +20,11 @@ extension PrivacyOutcome {
         case .flagsDelivered: nil
         }
     }
+
+    /// Proposed before the account ended: an erased user keeps nothing.
+    fileprivate static func erased(_ command: PrivacyCommand) -> PrivacyOutcome {
+        PrivacyOutcome(command: command, result: .failure(.accountErased))
+    }
 }
 
 /// A mark that stands until the conversation knows.
@@ -45,6 +50,7 @@ extension StateTransaction {
     private mutating func apply(
         _ change: SettingsChange, of user: UserID, _ command: PrivacyCommand
     ) -> PrivacyOutcome {
+        if self.user(user)?.erased != nil { return .erased(command) }
         var record = privacy(user) ?? PrivacyRecord()
         let before = record.settings
         record.settings.apply(change)
@@ -62,6 +68,7 @@ extension StateTransaction {
     }
 
     private mutating func apply(_ block: BlockCommand, _ command: PrivacyCommand) -> PrivacyOutcome {
+        if user(block.user)?.erased != nil { return .erased(command) }
         var record = privacy(block.user) ?? PrivacyRecord()
         var outcome = PrivacyOutcome(command: command, result: .success(record.settings))
         guard isBlocked(block.peer, by: block.user) != block.isBlocked else { return outcome }

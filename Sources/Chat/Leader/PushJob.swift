@@ -21,8 +21,10 @@ package struct PushJob: Hashable, Sendable {
     package var isMuted: Bool
     /// What is shown is to be cleared, and nothing told.
     package var isClear: Bool
-    /// Members of a group whom the user has blocked: of theirs nothing is told.
-    package var blocked: [UserID] = []
+    /// In a group the senders have to be asked about first: `sightsToAsk`, then `take`.
+    package var mayHaveBlocked = false
+    /// Senders whom the user has blocked: of theirs nothing is told.
+    package private(set) var blocked: Set<UserID> = []
 
     /// Everything that some device lacks comes after this.
     package var after: Seq { devices.map(\.after).min() ?? through }
@@ -95,6 +97,26 @@ extension PushJob {
     /// hold messages that came after the job was ordered: of those nobody is told yet.
     package func through(_ page: HistoryPage) -> Seq {
         page.hasMore ? min(through, page.messages.last?.seq ?? through) : through
+    }
+
+    /// Which of the senders of `messages` the user has blocked is a question to the user's partition; `nil` when there
+    /// is nothing to ask.
+    package func sightsToAsk(for messages: [MessageRecord]) -> Operation? {
+        let senders = senders(of: messages)
+        if !mayHaveBlocked || senders.isEmpty { return nil }
+        return .privacy(.sights(viewer: key.user, of: senders))
+    }
+
+    /// Takes the answer; false when it is none, and the job is to be tried again.
+    package mutating func take(_ result: OperationResult, for messages: [MessageRecord]) -> Bool {
+        let senders = senders(of: messages)
+        guard case .privacy(.sights(let sights)) = result, sights.count == senders.count else { return false }
+        blocked = Set(zip(senders, sights).filter(\.1.isBlocking).map(\.0))
+        return true
+    }
+
+    private func senders(of messages: [MessageRecord]) -> [UserID] {
+        Set(messages.map(\.sender)).subtracting([key.user]).sorted()
     }
 
     private func isTold(_ message: MessageRecord) -> Bool {

@@ -124,7 +124,7 @@ package struct PushMachine: Sendable {
             badge: reader.badge(of: key.user, pending: rows, at: now),
             isMuted: row.settings.isMuted(at: now), isClear: isClear)
         if row.kind == .group {
-            job.blocked = reader.blocks(of: key.user, after: nil, limit: 1_000).blocks.map(\.user)
+            job.mayHaveBlocked = reader.hasBlocks(key.user)
         }
         if isClear {
             job.devices = registrations.map {

@@ -10,6 +10,8 @@ extension ChatReader {
         return view.isBlocked(peer, by: user)
     }
 
+    package func hasBlocks(_ user: UserID) -> Bool { view.privacy(user)?.blockCount ?? 0 > 0 }
+
     package func blocks(of user: UserID, after: UserID?, limit: Int) -> BlocksPage {
         let pairs = view.pairs(in: Tables.blocks(user, after: after), limit: limit + 1)
         let blocks = pairs.prefix(limit).compactMap { pair -> BlocksPage.Block? in

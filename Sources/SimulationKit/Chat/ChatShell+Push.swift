@@ -4,7 +4,7 @@ import Wire
 
 /// A push job that is under way.
 struct RunningPush {
-    let job: PushJob
+    var job: PushJob
     let group: GroupID
     let term: Term
     /// What the leader had applied when it ordered the job, and its clock.
@@ -59,12 +59,28 @@ extension ChatShell {
             messages = page.messages
             pushes[id]?.through = job.through(page)
         case .refused(let refusal) where [.notMember, .notFound, .gone].contains(refusal.code): break
-        default:
-            for device in job.devices {
-                pushes[id]?.endings[device.id] = (.retry(afterMilliseconds: nil), .zero)
-            }
-            return end(id)
+        default: return endAgain(id)
         }
+        if let question = job.sightsToAsk(for: messages) {
+            return perform(question, .pushSights(id, messages))
+        }
+        tell(messages, id)
+    }
+
+    func sawForPush(_ id: UInt64, _ messages: [MessageRecord], _ result: OperationResult) {
+        guard pushes[id]?.job.take(result, for: messages) == true else { return endAgain(id) }
+        tell(messages, id)
+    }
+
+    private func endAgain(_ id: UInt64) {
+        for device in pushes[id]?.job.devices ?? [] {
+            pushes[id]?.endings[device.id] = (.retry(afterMilliseconds: nil), .zero)
+        }
+        end(id)
+    }
+
+    private func tell(_ messages: [MessageRecord], _ id: UInt64) {
+        guard let job = pushes[id]?.job else { return }
         for device in job.devices {
             pushes[id]?.endings[device.id] = (.done, .zero)
             for planned in job.notifications(for: device, of: messages) {

@@ -25,6 +25,8 @@ enum Completion {
     case erasure(EraseMemberRequest, GroupID)
     /// The messages of a push job.
     case push(UInt64)
+    /// Whom the user of a push job has blocked, of those who wrote these messages.
+    case pushSights(UInt64, [MessageRecord])
 }
 
 /// One socket of this node and its session.
@@ -173,6 +175,7 @@ extension ChatShell {
             }
         case .nobody: break
         case .push(let id): readForPush(id, result)
+        case .pushSights(let id, let messages): sawForPush(id, messages, result)
         case .erasure(let request, let group):
             perform(led[group]?.machines.users.erased(request, result, now: now) ?? [], group)
         case .flags(let updates, let group):
