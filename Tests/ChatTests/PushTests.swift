@@ -6,12 +6,11 @@ import Wire
 
 /// The push outbox and the machine that empties it.
 @Suite struct PushTests {
-    private let registration = PushRegistration(
+    let registration = PushRegistration(
         target: .fcm(token: "t"), content: .full, registeredAt: Timestamp(1))
 
     /// Ann with a phone that is registered for push.
-    private func store(_ registration: PushRegistration? = nil, device: DeviceID = phone) throws -> TestStore
-    {
+    func store(_ registration: PushRegistration? = nil, device: DeviceID = phone) throws -> TestStore {
         let store = TestStore()
         try store.apply(
             .registerDevice(RegisterDevice(user: ann, device: device, devicesMax: 10, at: Timestamp(1))),
@@ -23,7 +22,7 @@ import Wire
     }
 
     /// Ann's row of her conversation with bob; messages up to `head`, read up to `read`.
-    private func row(
+    func row(
         head: UInt64, read: UInt64 = 0, at: Int64 = 1_000, with peer: UserID = bob
     ) -> Command {
         .inboxBatch([
@@ -39,15 +38,15 @@ import Wire
         ])
     }
 
-    private let key = PushKey(user: ann, conversation: annBob)
+    let key = PushKey(user: ann, conversation: annBob)
 
-    private func machine() -> PushMachine {
+    func machine() -> PushMachine {
         PushMachine(
             partition: PartitionID(1),
             rules: .init(isEnabled: true, graceMilliseconds: 2_000, lifetimeMilliseconds: 86_400_000))
     }
 
-    private func take(
+    func take(
         _ machine: inout PushMachine, _ store: TestStore, at tick: UInt64, acked: UInt64 = 0,
         isQuiet: Bool = false, wall: Int64 = 2_000
     ) -> [ChatDirective] {
@@ -58,7 +57,7 @@ import Wire
     }
 
     /// The work of the outbox after a command, as its leader hears of it.
-    private func note(_ machine: inout PushMachine, _ outcomes: [CommandOutcome], at tick: UInt64) {
+    func note(_ machine: inout PushMachine, _ outcomes: [CommandOutcome], at tick: UInt64) {
         for case .inbox(let rows) in outcomes {
             for row in rows {
                 machine.note(
@@ -67,12 +66,12 @@ import Wire
         }
     }
 
-    private func ordered(_ directives: [ChatDirective]) -> PushJob? {
+    func ordered(_ directives: [ChatDirective]) -> PushJob? {
         for case .notify(let job) in directives { return job }
         return nil
     }
 
-    private func marked(_ directives: [ChatDirective]) -> PushedMark? {
+    func marked(_ directives: [ChatDirective]) -> PushedMark? {
         for case .propose(.pushed(let marks)) in directives { return marks.first }
         return nil
     }

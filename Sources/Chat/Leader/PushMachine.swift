@@ -2,7 +2,8 @@ import Vocabulary
 import Wire
 
 /// Decides, on the leader of a user's partition, what devices are told by push and when: after the grace in which a
-/// live device would have acknowledged, once per device and message, again with back-off while a provider is away.
+/// live device would have acknowledged, once per device and message, again with back-off while a provider is away,
+/// which holds up nobody but the devices that it serves.
 ///
 /// What is to be told stands in the replicated outbox; this holds only when to look at it next, so a new leader
 /// begins with `resume` and loses nothing. Providers, bodies and time zones are the shell's.
@@ -28,11 +29,22 @@ package struct PushMachine: Sendable {
     private var waiting: [PushKey: Waiting] = [:]
     private var inFlight: [PushKey: Waiting] = [:]
 
-    private struct Waiting: Hashable, Sendable {
+    fileprivate struct Waiting: Hashable, Sendable {
         var dueAt: Tick
-        var attempt = 0
+        /// How often clearing was tried.
+        var clears = 0
         /// What devices were told while others have to be tried again.
         var told: [DeviceID: Seq] = [:]
+        /// Up to where devices have nothing more to be told.
+        var done: [DeviceID: Seq] = [:]
+        var retries: [DeviceID: Retry] = [:]
+    }
+
+    /// A device whose provider did not take what it was to be told.
+    fileprivate struct Retry: Hashable, Sendable {
+        /// Times in a row that nothing was taken.
+        var attempt: Int
+        var dueAt: Tick
     }
 
     /// Jobs of one partition at once, and rows of the outbox remembered.
@@ -63,7 +75,12 @@ package struct PushMachine: Sendable {
     /// The outbox has work for these rows.
     package mutating func note(_ keys: [PushKey], now: Tick) {
         guard rules.isEnabled else { return }
-        for key in keys where waiting[key] == nil && inFlight[key] == nil {
+        for key in keys where inFlight[key] == nil {
+            if let entry = waiting[key] {
+                // Who waits for a provider that is away does not hold up the others.
+                waiting[key]?.dueAt = min(entry.dueAt, now + rules.graceMilliseconds)
+                continue
+            }
             guard waiting.count < Self.waitingMax else {
                 hasLeftOut = true
                 return
@@ -84,15 +101,20 @@ package struct PushMachine: Sendable {
         let due = waiting.filter { $0.value.dueAt <= now.tick }.map(\.key).sorted()
         var directives: [ChatDirective] = []
         for key in due.prefix(Self.inFlightMax - inFlight.count) {
-            guard let entry = waiting.removeValue(forKey: key), let record = reader.pushOutbox(key) else {
+            guard var entry = waiting.removeValue(forKey: key), let record = reader.pushOutbox(key) else {
+                continue
+            }
+            let rows = pending(key.user)
+            let job = job(
+                key, record, &entry, now: now, reader: reader, rows: rows, positions: positions(key.user),
+                isQuiet: isQuiet(key.user))
+            if job == nil, let first = entry.firstRetry {
+                entry.dueAt = first
+                waiting[key] = entry
                 continue
             }
             inFlight[key] = entry
-            let rows = pending(key.user)
-            if let job = job(
-                key, record, entry, now: now.wall, reader: reader, rows: rows, positions: positions(key.user),
-                isQuiet: isQuiet(key.user))
-            {
+            if let job {
                 directives.append(.notify(job))
             } else {
                 directives.append(
@@ -108,12 +130,15 @@ package struct PushMachine: Sendable {
         return directives
     }
 
-    /// `nil` when no device has to be told anything.
+    /// `nil` when no device has to be told anything, or none now: then retries are left.
     private func job<View: StateView>(
-        _ key: PushKey, _ record: PushOutboxRecord, _ entry: Waiting, now: Timestamp,
+        _ key: PushKey, _ record: PushOutboxRecord, _ entry: inout Waiting, now: Moment,
         reader: ChatReader<View>, rows: [InboxRow], positions: UserMachine.Positions, isQuiet: Bool
     ) -> PushJob? {
         let later = rows.first { $0.conversation == key.conversation }
+        // Those that nothing is owed any more are forgotten.
+        let retries = entry.retries
+        entry.retries = [:]
         guard var row = reader.inboxRow(key.user, key.conversation) ?? later else { return nil }
         if let later { row.merge(later) }
         let registrations = reader.pushRegistrations(of: key.user)
@@ -121,22 +146,25 @@ package struct PushMachine: Sendable {
         var job = PushJob(
             partition: partition, key: key, kind: row.kind, title: row.title, devices: [],
             through: isClear ? min(record.shown, row.read) : record.through,
-            badge: reader.badge(of: key.user, pending: rows, at: now),
-            isMuted: row.settings.isMuted(at: now), isClear: isClear)
+            badge: reader.badge(of: key.user, pending: rows, at: now.wall),
+            isMuted: row.settings.isMuted(at: now.wall), isClear: isClear)
         if row.kind == .group {
             job.mayHaveBlocked = reader.hasBlocks(key.user)
         }
         if isClear {
+            entry.retries = retries
             job.devices = registrations.map {
                 .init(id: $0.device, registration: $0.registration, after: record.shown)
             }
-            return job.devices.isEmpty ? nil : job
+            if !job.devices.isEmpty { return job }
+            entry.retries = [:]
+            return nil
         }
         #if MUTANTS
         if Mutant.active == .pushMuted { job.isMuted = false }
         #endif
         if row.kind == .direct, let peer = row.peer, reader.isBlocked(peer, by: key.user) { return nil }
-        let age = now.milliseconds - record.at.milliseconds
+        let age = now.wall.milliseconds - record.at.milliseconds
         guard row.isMember, !isQuiet, age <= Int64(rules.lifetimeMilliseconds) else { return nil }
         let start = max(record.from.previous, row.read)
         for (device, registration) in registrations {
@@ -146,10 +174,12 @@ package struct PushMachine: Sendable {
             #else
             let position = positions(device, key.conversation).seq
             #endif
-            let after = max(start, position, entry.told[device] ?? .zero)
-            if after < record.through {
-                job.devices.append(.init(id: device, registration: registration, after: after))
-            }
+            let dealtWith = max(entry.told[device] ?? .zero, entry.done[device] ?? .zero)
+            let after = max(start, position, dealtWith)
+            guard after < record.through else { continue }
+            entry.retries[device] = retries[device]
+            if let retry = retries[device], retry.dueAt > now.tick { continue }
+            job.devices.append(.init(id: device, registration: registration, after: after))
         }
         return job.devices.isEmpty ? nil : job
     }
@@ -158,41 +188,63 @@ package struct PushMachine: Sendable {
     package mutating func finished(_ result: PushJobResult, now: Moment) -> [ChatDirective] {
         guard var entry = inFlight[result.key] else { return [] }
         var directives: [ChatDirective] = []
-        var pause: UInt64?
+        var clearPause: UInt64?
         for device in result.devices {
             #if MUTANTS
-            if Mutant.active == .pushToldForgotten { entry.told = [:] }
+            if Mutant.active == .pushToldForgotten { (entry.told, entry.done) = ([:], [:]) }
             #endif
-            entry.told[device.id] = max(entry.told[device.id] ?? .zero, device.told)
+            let before = entry.told[device.id] ?? .zero
+            entry.told[device.id] = max(before, device.told)
             switch device.ending {
-            case .done: break
+            case .done:
+                entry.retries[device.id] = nil
+                if !result.isClear {
+                    entry.done[device.id] = max(entry.done[device.id] ?? .zero, result.through)
+                }
             case .dead:
+                entry.retries[device.id] = nil
                 let change = AccountChange.removePush(device.id, registeredUpTo: device.registeredAt)
                 directives.append(
                     .propose(
                         .account(
                             AccountCommand(user: result.key.user, change: change, at: now.wall, token: 0))))
             case .retry(let afterMilliseconds):
-                let step = min(entry.attempt, Self.backoffMilliseconds.count - 1)
-                pause = max(pause ?? 0, afterMilliseconds ?? Self.backoffMilliseconds[step])
+                // A provider that took something meanwhile is not away.
+                let known = result.isClear ? entry.clears : entry.retries[device.id]?.attempt ?? 0
+                let attempt = device.told > before ? 0 : known
+                let step = min(attempt, Self.backoffMilliseconds.count - 1)
+                let pause = afterMilliseconds ?? Self.backoffMilliseconds[step]
+                if result.isClear {
+                    clearPause = max(clearPause ?? 0, pause)
+                } else {
+                    entry.retries[device.id] = Retry(attempt: attempt + 1, dueAt: now.tick + pause)
+                }
             }
         }
         // Clearing is a courtesy: it is tried a few times only.
-        if let pause, !result.isClear || entry.attempt < 3 {
-            inFlight[result.key] = nil
-            entry.attempt += 1
-            entry.dueAt = now.tick + pause
-            waiting[result.key] = entry
-            return directives
+        if let clearPause, entry.clears < 3 {
+            entry.clears += 1
+            entry.dueAt = now.tick + clearPause
+        } else if !result.isClear, let first = entry.firstRetry {
+            // What came meanwhile is told to the others after its grace.
+            entry.dueAt = min(first, now.tick + rules.graceMilliseconds)
+        } else {
+            return directives + [marked(result, entry)]
         }
+        inFlight[result.key] = nil
+        waiting[result.key] = entry
+        return directives
+    }
+
+    /// The job is done for all of its devices.
+    private mutating func marked(_ result: PushJobResult, _ entry: Waiting) -> ChatDirective {
         // Should the mark not be proposed, what was told stays told.
         inFlight[result.key] = entry
         let shown = result.isClear ? .zero : entry.told.values.max() ?? .zero
         let mark = PushedMark(
             user: result.key.user, conversation: result.key.conversation,
             through: result.through, shown: shown, isCleared: result.isClear)
-        directives.append(.propose(.pushed([mark])))
-        return directives
+        return .propose(.pushed([mark]))
     }
 
     /// Marks were applied; what is left of them is looked at again.
@@ -201,7 +253,7 @@ package struct PushMachine: Sendable {
             guard let entry = inFlight.removeValue(forKey: key), left.contains(key) else { continue }
             note([key], now: now)
             // A clear comes between messages and their marks: what was told of them stays told.
-            waiting[key]?.told = entry.told
+            waiting[key]?.keep(entry)
         }
         note(left, now: now)
     }
@@ -214,5 +266,16 @@ package struct PushMachine: Sendable {
             entry.dueAt = now + 1_000
             waiting[key] = entry
         }
+    }
+}
+
+extension PushMachine.Waiting {
+    /// When the first device is to be tried again, if one is.
+    fileprivate var firstRetry: Tick? { retries.values.map(\.dueAt).min() }
+
+    fileprivate mutating func keep(_ before: Self) {
+        told = before.told
+        done = before.done
+        retries = before.retries
     }
 }

@@ -48,6 +48,8 @@ final class ChatSide {
     var isScripted = false
     /// Who ends its account.
     var erasing: UserID?
+    /// How often in a row the provider has not taken what a device was to be told of a conversation.
+    var refusals: [ChatLedger.Standing.Position: Int] = [:]
     var random: SeededGenerator
 
     init(plan: ChatPlan, random: SeededGenerator) {

@@ -41,9 +41,17 @@ extension Simulation {
         call(.privacy(request), .privacy(request), floor: .zero, number, on: id)
     }
 
+    /// Who has refused so often in a row takes the next call: after the sixth refusal a leader waits for five minutes,
+    /// and no simulation is that long.
+    private static let refusalsMax = 4
+
     /// The provider takes a call, or not, or takes it and its answer is lost.
     func ask(_ provider: ProviderCall, from node: SimulatedNode) {
-        let dice = areFaultsOn ? Int.random(in: 0..<100, using: &chat.random) : 100
+        let device = ChatLedger.Standing.Device(user: provider.job.key.user, device: provider.device.id)
+        let route = ChatLedger.Standing.Position(device: device, conversation: provider.job.key.conversation)
+        var dice = areFaultsOn ? Int.random(in: 0..<100, using: &chat.random) : 100
+        if chat.refusals[route, default: 0] >= Self.refusalsMax { dice = 100 }
+        chat.refusals[route] = dice < 20 ? chat.refusals[route, default: 0] + 1 : 0
         let isTaken = dice >= 10
         let isAnswered = dice >= 20
         if isTaken {
