@@ -76,6 +76,22 @@ struct FailoverTests {
         #expect(anns.written[annBob] == [1, 2])
     }
 
+    /// A device does not get its own messages, so none of them shows it what lacks before it.
+    @Test func afterALeaderChangeADeviceHearsOfTheGapBeforeItsOwnMessage() {
+        let anns = TestDevice(cluster, ann, phone)
+        anns.connect()
+        cluster.settle()
+        anns.finishOpening()
+        cluster.lossPercent = 100
+        _ = cluster.send(ann, to: .user(bob), "1", device: laptop)
+        cluster.failover(cluster.index(of: annBob))
+        cluster.settle()
+        // What the new leader drives again is lost as well; then the phone's own message comes through.
+        cluster.lossPercent = 0
+        _ = cluster.send(ann, to: .user(bob), "2", device: phone)
+        #expect(anns.written[annBob]?.first == 1)
+    }
+
     @Test func aRepeatedOpeningOfTheSameSessionReplacesNobody() {
         let bobs = TestDevice(cluster, bob, phone)
         bobs.connect()

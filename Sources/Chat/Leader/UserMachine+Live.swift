@@ -21,8 +21,9 @@ package struct LivePush: Hashable, Sendable {
 extension UserMachine {
     /// Sends an item's news to all sessions, without waiting for a disk.
     ///
-    /// A device does not get its own messages: those are answered with `sent`. When the item shows a head or
-    /// a rev whose body this leader never had, sessions are told to read what lacks.
+    /// A device does not get its own messages: those are answered with `sent`. When the item shows a head, a rev or
+    /// a message whose body, or that of one before it, this leader never had, sessions are told to read what lacks: the
+    /// message itself would show the gap to every device but the one that sent it.
     /// - Parameter before: the user's row before this item, committed or not; asked once per conversation.
     package mutating func receive(
         _ item: FanoutItem, _ target: FanoutItem.Target, before: () -> InboxRow?, positions: Positions
@@ -50,7 +51,7 @@ extension UserMachine {
         #else
         let isForgotten = false
         #endif
-        if !isForgotten, known.lacks(head, last: messages.last?.seq, isBare: item.isBare) {
+        if !isForgotten, known.lacks(head, target.first, messages, isBare: item.isBare) {
             pushes += push(
                 .advanced(item.conversation, head: head), item.conversation, place: .max, positions)
         }
@@ -127,8 +128,12 @@ extension LiveConversation {
             && update.rev > position.rev
     }
 
-    fileprivate func lacks(_ head: ConversationPosition, last: Seq?, isBare: Bool) -> Bool {
-        head.seq > max(position.seq, last ?? .zero) || isBare && head.rev > position.rev
+    fileprivate func lacks(
+        _ head: ConversationPosition, _ first: Seq, _ messages: [MessageRecord], isBare: Bool
+    ) -> Bool {
+        var sent = max(position.seq, first.previous)
+        for message in messages where message.seq == sent.next { sent = message.seq }
+        return head.seq > sent || isBare && head.rev > position.rev
     }
 }
 
