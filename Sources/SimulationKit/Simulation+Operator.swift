@@ -97,7 +97,9 @@ extension Simulation {
     /// Whether the cluster survives the loss of this disk for certain: one loss at a time, and every
     /// configuration that names it has three voters.
     func mayLose(_ node: SimulatedNode) -> Bool {
-        guard lost == nil, node.life != .gone, staysThree(with: node.id) else { return false }
+        guard lost == nil, node.life != .gone, staysThree(with: node.id), mayLoseAssigned(node) else {
+            return false
+        }
         for other in nodes where other.life != .gone {
             for group in other.replicas.keys {
                 guard let configuration = other.raft.status(of: group)?.configuration else { continue }
@@ -110,6 +112,18 @@ extension Simulation {
         }
         // A node that is down has configurations that nobody sees: a voter alone may be waiting there.
         return nodes.allSatisfy { $0.life != .down } && checker.mayLose(node.id)
+    }
+
+    /// What group 0 has assigned counts before any replica of it exists: the only voter of a group that was lost before
+    /// it heard of its duty leaves a group that nobody can begin (no guarantee covers the loss of one of one, G2).
+    private func mayLoseAssigned(_ node: SimulatedNode) -> Bool {
+        let metadata = checker.metadata
+        let isSmall = min(plan.replicationFactor, plan.nodes) < 3
+        return metadata.partitions.allSatisfy { assignment in
+            assignment.version > 0
+                ? assignment.voters.count >= 3 || !assignment.voters.contains { $0.node == node.id }
+                : !isSmall
+        }
     }
 
     /// A group that is about to shrink to two has only two to lose one of: whoever takes a node out and loses another at
