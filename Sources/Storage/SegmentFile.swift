@@ -59,25 +59,56 @@ final class SegmentFile: Sendable {
         guard call(descriptor) == 0 else { throw Self.failure("fdatasync", name) }
     }
 
-    func contents() throws(StorageFailure) -> [UInt8] {
-        var count = 0
-        var code: Int32 = 0
-        let bytes = [UInt8](unsafeUninitializedCapacity: capacity) { buffer, filled in
-            while count < capacity {
-                let rest = UnsafeMutableRawBufferPointer(
-                    rebasing: UnsafeMutableRawBufferPointer(buffer)[count...])
-                let got = pread(descriptor, rest.baseAddress, rest.count, off_t(count))
-                if got < 0 && errno == EINTR { continue }
-                if got <= 0 {
-                    code = got < 0 ? errno : 0
-                    break
-                }
-                count += got
+    /// What was written: the zeros at the end of the file are left out, but for its first `least` bytes.
+    ///
+    /// The end is searched from the end through one small buffer: most of the last segments is zeros, and a
+    /// start that brought them all into memory spent half of its time on it.
+    func contents(least: Int) throws(StorageFailure) -> [UInt8] {
+        var block = [UInt8](repeating: 0, count: min(Self.searchBytes, capacity))
+        var end = capacity
+        while end > least {
+            let start = max(0, end - block.count)
+            let count = try read(&block, at: start, count: end - start)
+            let written = block.withUnsafeBytes { Self.contentEnd($0[..<count]) }
+            if written > 0 {
+                end = start + written
+                break
             }
-            filled = count
+            end = start
         }
-        guard code == 0 else { throw Self.failure("read", name, code) }
+        var bytes = [UInt8](repeating: 0, count: min(max(end, least), capacity))
+        let count = try read(&bytes, at: 0, count: bytes.count)
+        bytes.removeLast(bytes.count - count)
         return bytes
+    }
+
+    /// Fills the beginning of a buffer.
+    ///
+    /// - Returns: the bytes read: fewer than asked for at the end of the file only.
+    private func read(_ buffer: inout [UInt8], at offset: Int, count: Int) throws(StorageFailure) -> Int {
+        var done = 0
+        while done < count {
+            let got = buffer.withUnsafeMutableBytes { bytes in
+                let rest = UnsafeMutableRawBufferPointer(rebasing: bytes[done..<count])
+                return pread(descriptor, rest.baseAddress, rest.count, off_t(offset + done))
+            }
+            if got < 0 && errno == EINTR { continue }
+            guard got >= 0 else { throw Self.failure("read", name) }
+            if got == 0 { break }
+            done += got
+        }
+        return done
+    }
+
+    private static let searchBytes = 256 << 10
+
+    /// One past the last byte that is not zero.
+    static func contentEnd(_ bytes: Slice<UnsafeRawBufferPointer>) -> Int {
+        let bytes = UnsafeRawBufferPointer(rebasing: bytes)
+        var end = bytes.count
+        while end >= 8, bytes.loadUnaligned(fromByteOffset: end - 8, as: UInt64.self) == 0 { end -= 8 }
+        while end > 0, bytes[end - 1] == 0 { end -= 1 }
+        return end
     }
 
     private static func failure(_ call: String, _ name: String, _ code: Int32 = errno) -> StorageFailure {

@@ -33,6 +33,12 @@ struct WALRecord: Hashable, Sendable {
         (headerBytes + storedBytes + alignment - 1) & ~(alignment - 1)
     }
 
+    /// The bytes on disk that a record's header at `offset` speaks of, whether they are there or not; `nil` without one.
+    static func claimedBytes(_ bytes: UnsafeRawBufferPointer, at offset: Int, salt: UInt32) -> Int? {
+        guard offset + headerBytes <= bytes.count, word(bytes, offset) == mark(salt: salt) else { return nil }
+        return byteCount(storedBytes: Int(word(bytes, offset + 4)))
+    }
+
     /// The record at `offset`, whole and with the right checksum; `nil` otherwise.
     static func read(_ bytes: UnsafeRawBufferPointer, at offset: Int, salt: UInt32) -> WALRecord? {
         guard offset + headerBytes <= bytes.count, word(bytes, offset) == mark(salt: salt) else { return nil }

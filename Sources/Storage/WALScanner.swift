@@ -35,9 +35,14 @@ package struct WALScanner: Sendable {
     }
 
     /// The items of the next segment.
-    package mutating func scan(name: String, bytes: [UInt8]) throws(StorageCorruption) -> [LogItem] {
+    ///
+    /// - Parameter capacity: the file's bytes; those that are missing are zeros. By default none are missing.
+    package mutating func scan(
+        name: String, bytes: [UInt8], capacity: Int? = nil
+    ) throws(StorageCorruption) -> [LogItem] {
+        var bytes = bytes
         let header = try acceptHeader(of: bytes, name: name)
-        let end = Self.contentEnd(bytes)
+        let end = bytes.withUnsafeBytes { SegmentFile.contentEnd($0[...]) }
         guard end > SegmentHeader.byteCount else {
             acceptUnused(header)
             return []
@@ -49,7 +54,7 @@ package struct WALScanner: Sendable {
         #endif
         var items: [LogItem] = []
         var offset = SegmentHeader.byteCount
-        while let record = bytes.withUnsafeBytes({ WALRecord.read($0, at: offset, salt: header.salt) }) {
+        while let record = Self.record(in: &bytes, at: offset, capacity: capacity, salt: header.salt) {
             try acceptChain(record, header: header, name: name, offset: offset)
             items += try Self.items(of: record, in: bytes, at: offset, name: name)
             offset += record.byteCount
@@ -64,6 +69,17 @@ package struct WALScanner: Sendable {
 
     /// Where the log goes on. Call after the last segment.
     package func finish() -> WALScan { result }
+
+    /// The last record's own last bytes can be zeros that were left out.
+    private static func record(
+        in bytes: inout [UInt8], at offset: Int, capacity: Int?, salt: UInt32
+    ) -> WALRecord? {
+        let claimed = bytes.withUnsafeBytes { WALRecord.claimedBytes($0, at: offset, salt: salt) }
+        if let claimed, let capacity, offset + claimed <= capacity, offset + claimed > bytes.count {
+            bytes += [UInt8](repeating: 0, count: offset + claimed - bytes.count)
+        }
+        return bytes.withUnsafeBytes { WALRecord.read($0, at: offset, salt: salt) }
+    }
 
     private mutating func acceptHeader(
         of bytes: [UInt8], name: String
@@ -133,16 +149,6 @@ package struct WALScanner: Sendable {
             place += WALRecord.alignment
         }
         return nil
-    }
-
-    /// One past the last byte that is not zero.
-    private static func contentEnd(_ bytes: [UInt8]) -> Int {
-        bytes.withUnsafeBytes { bytes in
-            var end = bytes.count
-            while end >= 8, bytes.loadUnaligned(fromByteOffset: end - 8, as: UInt64.self) == 0 { end -= 8 }
-            while end > 0, bytes[end - 1] == 0 { end -= 1 }
-            return end
-        }
     }
 
     private static func items(

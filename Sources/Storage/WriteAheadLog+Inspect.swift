@@ -13,8 +13,11 @@ extension WriteAheadLog {
         var scanner = WALScanner(cluster: cluster, node: node)
         var fold = RecoveryFold()
         for name in try directory.names(suffix: LogDirectory.suffix) {
-            let bytes = try SegmentFile.open(name, in: directory).contents()
-            for item in try scanner.scan(name: name, bytes: bytes) { try fold.apply(item) }
+            let file = try SegmentFile.open(name, in: directory)
+            let bytes = try file.contents(least: SegmentHeader.byteCount)
+            for item in try scanner.scan(name: name, bytes: bytes, capacity: file.capacity) {
+                try fold.apply(item)
+            }
         }
         try fold.finish()
         return fold.replicas

@@ -88,8 +88,8 @@ private struct LogRecovery {
     mutating func readAll() throws {
         for name in try directory.names(suffix: LogDirectory.suffix) {
             let file = try SegmentFile.open(name, in: directory)
-            let bytes = try file.contents()
-            let items = try scanner.scan(name: name, bytes: bytes)
+            let bytes = try file.contents(least: SegmentHeader.byteCount)
+            let items = try scanner.scan(name: name, bytes: bytes, capacity: file.capacity)
             let header = try SegmentHeader(decoding: bytes, name: name)
             files.append((header, file))
             guard scanner.finish().last == header else { continue }

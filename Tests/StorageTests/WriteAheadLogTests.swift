@@ -55,6 +55,26 @@ import Wire
         }
     }
 
+    /// The end of a segment is not read; the last record's own zeros look like it.
+    @Test(arguments: [0, 1, 100, 3_900, 40_000]) func aRecordThatEndsInZerosIsWhole(zeros: Int) async throws {
+        var noise = SeededGenerator(seed: 2)
+        let body = (0..<zeros * 12 + 9).map { _ in UInt8(truncatingIfNeeded: noise.next() | 1) }
+        let last = LogEntry(
+            index: LogIndex(1), term: Term(1), payload: .command(body + [UInt8](repeating: 0, count: zeros)))
+        let item = LogItem.entries(group: LogFixture.group, replica: LogFixture.replica, [last])
+        let (log, _, _) = try open(segmentBytes: 1 << 20)
+        await append([LogFixture.created()], to: log)
+        await append([item], to: log)
+        log.close()
+        let (again, recovered, _) = try open(segmentBytes: 1 << 20)
+        #expect(recovered[LogFixture.group]?.entries == [last])
+        await append([LogFixture.vote(9)], to: again)
+        again.close()
+        let (end, afterwards, _) = try open(segmentBytes: 1 << 20)
+        #expect(afterwards[LogFixture.group]?.hardState.term == Term(9))
+        end.close()
+    }
+
     @Test func completionsComeInOrderAndOneBatchTakesWhatIsQueued() async throws {
         let (log, _, _) = try open()
         let order = Mutex<[Int]>([])
