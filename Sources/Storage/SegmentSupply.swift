@@ -33,6 +33,7 @@ final class SegmentSupply: Sendable {
         case end
     }
 
+    private static let firstSegmentBytes = 4 << 20
     private static let stepBytes = 256 << 10
     private static let hurriedStepBytes = 1 << 20
     private static let stepPauseMicroseconds: UInt32 = 10_000
@@ -94,17 +95,17 @@ final class SegmentSupply: Sendable {
     }
 
     /// Makes a segment at once: file, zeros, header, sync, rename, directory sync (rule D7).
-    func make(_ number: UInt64, haste: Haste) throws(StorageFailure) -> Segment {
+    private func make(_ number: UInt64, bytes: Int, haste: Haste) throws(StorageFailure) -> Segment {
         let header = SegmentHeader(
             cluster: cluster, node: node, segment: number, salt: UInt32.random(in: .min ... .max))
         let name = SegmentHeader.fileName(segment: number)
         let unfinished = name + ".new"
-        let file = try SegmentFile.create(unfinished, capacity: segmentBytes, in: directory)
+        let file = try SegmentFile.create(unfinished, capacity: bytes, in: directory)
         let zeros = [UInt8](repeating: 0, count: Self.hurriedStepBytes)
         var offset = 0
-        while offset < segmentBytes {
+        while offset < bytes {
             let isHurried = haste == .some || state.withLock { $0.isWanted }
-            let step = min(isHurried ? Self.hurriedStepBytes : Self.stepBytes, segmentBytes - offset)
+            let step = min(isHurried ? Self.hurriedStepBytes : Self.stepBytes, bytes - offset)
             try file.write(step == zeros.count ? zeros : Array(zeros[..<step]), at: offset)
             offset += step
             try file.sync()
@@ -117,9 +118,11 @@ final class SegmentSupply: Sendable {
         return Segment(header: header, file: try SegmentFile.open(name, in: directory))
     }
 
-    /// The first segment of a new log; the ones after it are made ahead of need.
+    /// The first segment of a new log, a small one: a start waits for it, and the zeros of a large one would hold up the
+    /// syncs of other nodes on the same disk. The ones after it are made ahead of need.
     func makeFirst() throws(StorageFailure) -> Segment {
-        let first = try make(state.withLock { $0.next }, haste: .some)
+        let first = try make(
+            state.withLock { $0.next }, bytes: min(Self.firstSegmentBytes, segmentBytes), haste: .some)
         state.withLock { $0.next = first.header.segment + 1 }
         return first
     }
@@ -160,7 +163,7 @@ final class SegmentSupply: Sendable {
     private func makeWhenThereIsSpace(_ number: UInt64) throws(StorageFailure) -> Segment? {
         while !state.withLock({ $0.isClosed }) {
             do {
-                return try make(number, haste: .none)
+                return try make(number, bytes: segmentBytes, haste: .none)
             } catch  where error.isDiskFull {
                 usleep(Self.fullPauseMicroseconds)
             }
