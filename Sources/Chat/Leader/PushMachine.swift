@@ -38,6 +38,9 @@ package struct PushMachine: Sendable {
         /// Up to where devices have nothing more to be told.
         var done: [DeviceID: Seq] = [:]
         var retries: [DeviceID: Retry] = [:]
+        /// Where the job under way ends, and when what came since is due.
+        var ordered = Seq.zero
+        var newsDueAt: Tick?
     }
 
     /// A device whose provider did not take what it was to be told.
@@ -75,7 +78,11 @@ package struct PushMachine: Sendable {
     /// The outbox has work for these rows.
     package mutating func note(_ keys: [PushKey], now: Tick) {
         guard rules.isEnabled else { return }
-        for key in keys where inFlight[key] == nil {
+        for key in keys {
+            if let entry = inFlight[key] {
+                inFlight[key]?.newsDueAt = entry.newsDueAt ?? now + rules.graceMilliseconds
+                continue
+            }
             if let entry = waiting[key] {
                 // Who waits for a provider that is away does not hold up the others.
                 waiting[key]?.dueAt = min(entry.dueAt, now + rules.graceMilliseconds)
@@ -113,6 +120,8 @@ package struct PushMachine: Sendable {
                 waiting[key] = entry
                 continue
             }
+            entry.ordered = job?.through ?? .zero
+            entry.newsDueAt = nil
             inFlight[key] = entry
             if let job {
                 directives.append(.notify(job))
@@ -226,8 +235,9 @@ package struct PushMachine: Sendable {
             entry.clears += 1
             entry.dueAt = now.tick + clearPause
         } else if !result.isClear, let first = entry.firstRetry {
-            // What came meanwhile is told to the others after its grace.
-            entry.dueAt = min(first, now.tick + rules.graceMilliseconds)
+            // What came meanwhile is told to the others after its grace, and what was too much for one job soon.
+            let rest = result.through < entry.ordered ? now.tick : nil
+            entry.dueAt = [first, entry.newsDueAt, rest].compactMap(\.self).min() ?? first
         } else {
             return directives + [marked(result, entry)]
         }
