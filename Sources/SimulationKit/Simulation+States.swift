@@ -42,9 +42,10 @@ extension Simulation {
 
     /// The next entry that some replica of three or more voters applies leads it elsewhere. The disk counts as lost.
     ///
-    /// Not of group 0: it has two voters for a moment when its members change, and of two nobody can say who is right.
+    /// Not of group 0, nor on one of its voters: it has two voters for a moment when its members change. Of two nobody can
+    /// say who is right, and when the other one is found and ends, nobody leads.
     private func plantState() -> Bool {
-        let nodes = nodes.filter { $0.isRunning && $0.swim != nil && mayLose($0) }
+        let nodes = nodes.filter { $0.isRunning && $0.swim != nil && mayLose($0) && !votesInMetadata($0) }
         guard obligations.isEmpty, let node = nodes.randomElement(using: &states.random) else { return false }
         let groups = node.replicas.keys.sorted().filter { group in
             guard group != .metadata, let configuration = node.raft.status(of: group)?.configuration else {
@@ -60,6 +61,13 @@ extension Simulation {
         states.planted = PlantedStates.Planted(node: node.number, group: group)
         lost = node.id
         return true
+    }
+
+    private func votesInMetadata(_ node: SimulatedNode) -> Bool {
+        nodes.contains { other in
+            guard let configuration = other.raft.status(of: .metadata)?.configuration else { return false }
+            return (configuration.voters + configuration.outgoing).contains { $0.node == node.id }
+        }
     }
 
     private func keepBusy(_ group: GroupID) {

@@ -23,6 +23,7 @@ extension ChatLedger {
                 if steps.last?.value != value { steps.append((index, value)) }
             }
             func value(at index: LogIndex) -> Value? { steps.last { $0.from <= index }?.value }
+            var latest: Value? { steps.last?.value }
             var values: [Value] { steps.map(\.value) }
         }
 
@@ -98,7 +99,11 @@ extension ChatLedger {
             let position = positions[Position(device: device, conversation: id)]?.value(at: index) ?? .zero
             if position >= message.seq { return "has acknowledged \(position)" }
             let block = Privacy.Block(user: device.user, peer: message.sender)
-            return blocks[block]?.value(at: index) == true ? "has blocked \(message.sender)" : nil
+            // Asked about after the job was ordered: the block may have been lifted meanwhile.
+            guard let course = blocks[block], course.value(at: index) == true, course.latest == true else {
+                return nil
+            }
+            return "has blocked \(message.sender)"
         }
 
         /// Whether there was ever a reason not to tell a user of a message.
