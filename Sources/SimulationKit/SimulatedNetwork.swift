@@ -16,7 +16,8 @@ enum SimulatedCall {
     case exchangeAnswer(GossipExchange)
     /// Passed on to the leader of group 0, which answers the node that asked first.
     case join(JoinRequest, asker: Int)
-    case joined(JoinAnswer)
+    /// Over the asker's connection: another process on its host does not get it.
+    case joined(JoinAnswer, asker: NodeID)
 }
 
 /// Decides for every frame whether and when it arrives.

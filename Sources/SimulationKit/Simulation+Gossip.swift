@@ -96,7 +96,7 @@ extension Simulation {
             guard let orders = node.swim?.exchangeAnswered(answer, now: tick) else { return }
             carryOut(orders, of: node)
         case .join(let request, let asker): receive(join: request, asker: asker, on: node)
-        case .joined(let answer): receive(joined: answer, on: node)
+        case .joined(let answer, let asker): if asker == node.id { receive(joined: answer, on: node) }
         }
     }
 }

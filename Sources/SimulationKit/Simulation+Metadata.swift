@@ -232,7 +232,10 @@ extension Simulation {
         }
         let answer = JoinAnswer(
             cluster: formation.cluster, number: member.number, metadataReplica: member.metadataReplica)
-        call(.joined(answer), from: node, toHost: self.node(SimulatedNode.number(of: request.node)).host)
+        let asker = request.node
+        call(
+            .joined(answer, asker: asker), from: node, toHost: self.node(SimulatedNode.number(of: asker)).host
+        )
     }
 
     func receive(joined answer: JoinAnswer, on node: SimulatedNode) {

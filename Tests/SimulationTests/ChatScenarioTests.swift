@@ -30,5 +30,6 @@ struct ChatScenarioTests {
     @Test func f15AnswersComeToAProcessThatIsGone() {
         run(.f15AnswersToAProcessThatIsGone, seeds: 9...11, atLeast: 2)
     }
+    @Test func f16AnAccountOfManyMessagesIsForgotten() { run(.f16AnAccountOfManyMessages, atLeast: 1) }
     @Test func f12AMemberIsRemovedWhileOffline() { run(.f12RemovedWhileOffline, atLeast: 2) }
 }

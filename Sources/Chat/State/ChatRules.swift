@@ -19,7 +19,7 @@ package enum ChatRules {
     static let keyFetchMilliseconds: Int64 = 60_000
     static let keyFetchesMax = 128
     /// Messages looked at in one step of an erasure.
-    static let erasureStep = 64
+    package static let erasureStep = 64
     /// The title of a direct conversation with somebody who is no more.
     static let erasedTitle = "Deleted user"
     /// Revocations that a user's row remembers.

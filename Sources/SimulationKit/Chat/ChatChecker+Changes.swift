@@ -103,6 +103,8 @@ extension ChatChecker {
             guard let state = screen?.messages[seq], state.isShown else {
                 // It came when that was history.
                 if viewer.isLate { continue }
+                let send = RefusedSend(user: viewer.user, id: stored.id)
+                if stored.device == viewer.device, refusedAgain.contains(send) { continue }
                 return "does not show \(seq)"
             }
             let isGone = stored.isGone(for: viewer.user)

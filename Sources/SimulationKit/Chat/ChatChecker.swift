@@ -60,6 +60,8 @@ final class ChatChecker {
     /// How many commands were applied at which time.
     var counts: [(at: UInt64, commands: Int)] = []
     var toldRows: [Int: [ConversationID: ToldRow]] = [:]
+    /// Sends that were refused after an earlier connection had carried them too.
+    private(set) var refusedAgain: Set<RefusedSend> = []
     /// Deletions for everyone that some client was told of, in that order.
     var deletionsTold: [(conversation: ConversationID, seq: Seq)] = []
 
@@ -131,6 +133,13 @@ final class ChatChecker {
         if let seq = ledger.place(of: send.id, by: user, in: send.conversation) {
             fail("\(send.id) was refused with \(code) and is stored at \(seq)")
         }
+        // What an earlier connection carried can still be on its way: the refusal is true of the later attempt only.
+        if send.attempts > 1 { refusedAgain.insert(RefusedSend(user: user, id: send.id)) }
+    }
+
+    struct RefusedSend: Hashable {
+        var user: UserID
+        var id: ClientMessageID
     }
 
     /// G8: whoever was added is a member from then on, whoever was removed is none.

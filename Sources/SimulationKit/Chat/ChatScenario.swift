@@ -12,6 +12,10 @@ package enum ChatScenario: String, CaseIterable, Sendable {
     case f11BlocksRaceWithSends
     case f13HungUpInTheMiddleOfACatchUp, f14OldMembershipComesLate
     case f15AnswersToAProcessThatIsGone
+    case f16AnAccountOfManyMessages
+
+    /// While this is the user who ends its account, none does.
+    static let nobody = UserID(unchecked: "nobody")
 
     /// Runs the case; `happened` counts how often it came to pass.
     package func run(seed: UInt64) -> (result: SimulationResult, happened: Int) {
@@ -21,7 +25,7 @@ package enum ChatScenario: String, CaseIterable, Sendable {
         plan.hosts = 5
         plan.partitions = 8
         plan.clients = 0
-        plan.chat = ChatPlan(&random)
+        repeat { plan.chat = ChatPlan(&random) } while plan.chat.users.count < usersMin
         plan.chat.disconnects = 2
         plan.chat.stalls = 0
         plan.chat.pace = 200
@@ -31,9 +35,13 @@ package enum ChatScenario: String, CaseIterable, Sendable {
             plan: plan, random: random, seed: seed, milliseconds: 20_000, isTraced: false)
         let strike = ChatStrike(self)
         simulation.scenario = strike.scenario
+        if self == .f16AnAccountOfManyMessages { simulation.chat.erasing = Self.nobody }
         simulation.run()
         return (simulation.result(seed: seed), strike.happened)
     }
+
+    /// One who goes, and two who must forget it.
+    private var usersMin: Int { self == .f16AnAccountOfManyMessages ? 3 : 0 }
 
     private func adjust(_ plan: inout FaultPlan) {
         switch self {
@@ -64,6 +72,11 @@ package enum ChatScenario: String, CaseIterable, Sendable {
             // Links that break make sessions ask for what they have missed; leaders that are stopped make them wait.
             plan.kinds = [.linkBreaks, .linkBreaks, .linkBreaks, .pauses]
             plan.meanInterval = 200
+        case .f16AnAccountOfManyMessages:
+            plan.chat.erasesAccounts = true
+            plan.chat.pace = 60
+            plan.chat.groupChanges = 1
+            plan.chat.disconnects = 0.5
         default: break
         }
     }
@@ -108,6 +121,17 @@ final class ChatStrike {
 
     private func hasMessage(_ outcomes: [CommandOutcome]) -> Bool {
         outcomes.contains { if case .message(let outcome) = $0 { outcome.change != nil } else { false } }
+    }
+
+    /// Somebody with a message that the first step of an erasure does not reach.
+    private func writerBeyondAStep(_ outcomes: [CommandOutcome], _ simulation: Simulation) -> UserID? {
+        let step = UInt64(ChatRules.erasureStep)
+        guard hasMessage(outcomes) else { return nil }
+        for known in simulation.chat.checker.ledger.conversations.values.sorted(by: { $0.head > $1.head }) {
+            let late = known.messages.last { $0.seq.raw > step + 2 && !$0.isSystem }
+            if let late { return late.sender }
+        }
+        return nil
     }
 
     private func groupChange(_ outcomes: [CommandOutcome]) -> GroupOutcome? {
@@ -170,6 +194,11 @@ final class ChatStrike {
             }
         case .f14OldMembershipComesLate:
             if groupChange(outcomes) != nil, simulation.areFaultsOn { happened += 1 }
+        case .f16AnAccountOfManyMessages:
+            guard simulation.chat.erasing == ChatScenario.nobody,
+                let writer = writerBeyondAStep(outcomes, simulation), isDue(simulation, pause: 0)
+            else { return }
+            simulation.chat.erasing = writer
         case .f3RowsReordered:
             if hasMessage(outcomes), simulation.areFaultsOn { happened += 1 }
         case .f8UserInNoSnapshot, .f10PushBeforeTheRow, .f13HungUpInTheMiddleOfACatchUp,
