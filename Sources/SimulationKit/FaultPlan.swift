@@ -114,5 +114,7 @@ struct FaultPlan {
         divergesStates = states.chance(percent: 15)
         if divergesStates { markEntries = 2 << UInt64.random(in: 0...3, using: &states) }
         statesSeed = states.next()
+        var presence = later.split()
+        if presence.chance(percent: 15) { chat.presence = presence }
     }
 }

@@ -23,7 +23,8 @@ extension Simulation {
         return whatIsMissing() == nil
     }
 
-    func whatIsMissing() -> String? {
+    /// - Parameter butLastTurn: whether presence's last turn may be still to come: it waits for everything else.
+    func whatIsMissing(butLastTurn: Bool = false) -> String? {
         let living = nodes.filter { $0.life != .gone }
         if let down = living.first(where: { !$0.isRunning || $0.swim == nil }) {
             return "node \(down.number) is not up"
@@ -41,6 +42,7 @@ extension Simulation {
                 self.whatIsMissing(group, living).map { "group \(group): \($0)" }
             }.first
             ?? whatIsMissingInChat()
+            ?? presenceDiffers(butLastTurn: butLastTurn)
     }
 
     private func whatIsMissingOfMembers(_ living: [SimulatedNode]) -> String? {

@@ -111,6 +111,7 @@ final class Simulation {
         schedule(.upkeep, after: 100_000)
         while checker.violations.isEmpty, !isConverged, let (time, event) = events.next() {
             now = time
+            chat.checker.now = time
             eventCount += 1
             fingerprint = (fingerprint ^ time) &* 0x0000_0100_0000_01B3
             perform(event)

@@ -59,6 +59,8 @@ package enum Mutant: String, CaseIterable, Sendable {
     case pendingRowIgnored = "PENDING_ROW_IGNORED"
     case settingsNotShown = "SETTINGS_NOT_SHOWN"
     case typingPastBlock = "TYPING_PAST_BLOCK"
+    case presencePastBlock = "PRESENCE_PAST_BLOCK"
+    case presenceChangeLost = "PRESENCE_CHANGE_LOST"
     // Chat: the end of an account.
     case erasureKeepsReactions = "ERASURE_KEEPS_REACTIONS"
     case erasureOneStep = "ERASURE_ONE_STEP"

@@ -82,7 +82,12 @@ package struct PresenceBoard: Sendable {
                 dirty.remove(user)
                 continue
             }
-            if let toldAt = entry.toldAt, now.since(toldAt) < Self.changeMilliseconds { continue }
+            if let toldAt = entry.toldAt, now.since(toldAt) < Self.changeMilliseconds {
+                #if MUTANTS
+                if Mutant.active == .presenceChangeLost { dirty.remove(user) }
+                #endif
+                continue
+            }
             dirty.remove(user)
             watched[user]?.toldAt = now
             let state = states(user)

@@ -41,7 +41,14 @@ extension ChatReader {
         if viewer == user { return state }
         let hidden = PresenceState(user: user, online: false, lastSeen: nil)
         let record = view.privacy(user) ?? PrivacyRecord()
-        if sight.isBlocking || record.blockCount > 0 && view.isBlocked(viewer, by: user) { return hidden }
+        #if MUTANTS
+        let asksBlocks = Mutant.active != .presencePastBlock
+        #else
+        let asksBlocks = true
+        #endif
+        if asksBlocks, sight.isBlocking || record.blockCount > 0 && view.isBlocked(viewer, by: user) {
+            return hidden
+        }
         func shows(_ own: PrivacyAudience, _ viewers: PrivacyAudience) -> Bool {
             // Contacts are so for both.
             view.admits(own, viewer, of: user) && view.admits(viewers, viewer, of: user)

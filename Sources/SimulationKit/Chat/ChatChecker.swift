@@ -57,6 +57,9 @@ final class ChatChecker {
     var pushBook = PushBook()
     var typed: [Typing: UInt64] = [:]
     var hints = 0
+    var presence = PresenceBook()
+    /// Of the event that is being handled.
+    var now: UInt64 = 0
     /// How many commands were applied at which time.
     var counts: [(at: UInt64, commands: Int)] = []
     var toldRows: [Int: [ConversationID: ToldRow]] = [:]
@@ -75,6 +78,9 @@ final class ChatChecker {
         }
         for (command, outcome) in zip(commands, outcomes) {
             if let wrong = ledger.committed(command, outcome, at: entry.index) { fail(wrong) }
+            if case .privacy(let privacy) = outcome, case .success = privacy.result {
+                presence.committed(command, at: now)
+            }
         }
     }
 

@@ -27,6 +27,10 @@ enum Completion {
     case push(UInt64)
     /// Whom the user of a push job has blocked, of those who wrote these messages.
     case pushSights(UInt64, [MessageRecord])
+    /// What a viewer's own settings let it see; whom the session asks for.
+    case sights(PresenceSubscription, OperationToken?)
+    /// Leaders that are told of watches.
+    case watching(UInt64)
 }
 
 /// One socket of this node and its session.
@@ -88,11 +92,12 @@ extension ChatShell {
     private func detach(_ number: UInt64) {
         sockets[number] = nil
         foreground.remove(number)
+        endWatches(of: number)
     }
 
     // MARK: Sessions
 
-    private func step(_ number: UInt64, _ fact: (inout ClientSession, inout [SessionDirective]) -> Void) {
+    func step(_ number: UInt64, _ fact: (inout ClientSession, inout [SessionDirective]) -> Void) {
         // Taken out, so that it is changed in place.
         guard var socket = sockets.removeValue(forKey: number) else { return }
         var out: [SessionDirective] = []
@@ -141,6 +146,7 @@ extension ChatShell {
     // MARK: Operations of this node's clients
 
     func perform(_ operation: Operation, _ completion: Completion) {
+        if case .subscribePresence(let subscription) = operation { return take(subscription, completion) }
         lastRequest += 1
         let id = OperationRouter.request(lastRequest, of: 0, bootEpoch: bootEpoch)
         completions[id] = completion
@@ -176,6 +182,8 @@ extension ChatShell {
         case .nobody: break
         case .push(let id): readForPush(id, result)
         case .pushSights(let id, let messages): sawForPush(id, messages, result)
+        case .sights(let subscription, let token): saw(subscription, token, result)
+        case .watching(let number): watching(number, result)
         case .erasure(let request, let group):
             perform(led[group]?.machines.users.erased(request, result, now: now) ?? [], group)
         case .flags(let updates, let group):
@@ -231,6 +239,10 @@ extension ChatShell {
             nextRefresh = now.tick + 10_000
             lastRefreshAll = now.tick
             refresh(sockets.keys.sorted())
+        }
+        if now.tick >= kept.nextRepeat {
+            kept.nextRepeat = now.tick + KeptWatches.repeatMilliseconds
+            repeatAllWatches()
         }
         if now.tick >= nextRouterTick {
             nextRouterTick = now.tick + OperationRouter.tickMilliseconds

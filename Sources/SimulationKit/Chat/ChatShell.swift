@@ -33,6 +33,7 @@ final class ChatShell {
     var nextRefresh: Tick
     var nextRouterTick: Tick = .zero
     var lastRefreshAll: Tick = .zero
+    var kept = KeptWatches()
     let rules: SessionRules
 
     // Notifications.
@@ -99,6 +100,7 @@ final class ChatShell {
             }
         }
         renewSessions(of: group)
+        repeatWatches(of: group)
     }
 
     // MARK: Operations
@@ -301,6 +303,7 @@ final class ChatShell {
         for group in led.keys.sorted() { led[group]?.machines.users.lost(peer, now: now) }
         route { $0.linkOpened(now: now.tick, view: self, out: &$1) }
         refreshAll()
+        repeatAllWatches()
     }
 
     func linkClosed(to peer: NodeID) {

@@ -140,6 +140,8 @@ struct ChatPlan {
     var wakesDevices = false
     /// Devices tell when somebody writes.
     var types = false
+    /// Devices watch who is there: chance of its own, `nil` where they do not.
+    var presence: SeededGenerator?
     /// A user ends its account.
     var erasesAccounts = false
     /// Messages are edited, deleted, reacted and replied to.

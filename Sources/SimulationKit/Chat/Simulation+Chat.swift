@@ -22,6 +22,7 @@ enum ChatEvent {
     case nodeSideClosed(UInt64, node: Int, boot: Int)
     case deviceSideClosed(UInt64)
     case act(device: Int)
+    case watch(device: Int)
     case providerSaid(ProviderCall, PushJobResult.Ending, node: Int, boot: Int)
 }
 
@@ -51,9 +52,13 @@ final class ChatSide {
     /// How often in a row the provider has not taken what a device was to be told of a conversation.
     var refusals: [ChatLedger.Standing.Position: Int] = [:]
     var random: SeededGenerator
+    /// Chance of what devices do about presence; `nil` where they do nothing.
+    var presence: SeededGenerator?
+    var lastTurn: Simulation.LastTurn = .none
 
     init(plan: ChatPlan, random: SeededGenerator) {
         self.plan = plan
+        presence = plan.presence
         self.random = random
         for (number, device) in plan.devices.enumerated() {
             let viewer = ChatChecker.Viewer(
@@ -97,6 +102,7 @@ extension Simulation {
             let pause = UInt64.random(in: 500_000...1_500_000, using: &chat.random)
             schedule(.chat(.act(device: device.number)), after: device.viewer.isLate ? 6 * pause : pause)
         }
+        beginPresence()
     }
 
     func perform(_ event: ChatEvent) {
@@ -112,6 +118,7 @@ extension Simulation {
             onNode(number, .chat(event), boot: boot) { node in step(node) { $0.disconnected(id) } }
         case .deviceSideClosed(let id): deviceLost(id)
         case .act(let device): act(device)
+        case .watch(let device): watch(device)
         case .providerSaid(let call, let ending, let number, let boot):
             onNode(number, .chat(event), boot: boot) { providerSaid(ending, to: call, on: $0) }
         }

@@ -37,6 +37,9 @@ extension Simulation {
                 (message.seq, $0)
             }
         case "typing": chat.checker.typing(object, to: viewer, at: now)
+        case "presence":
+            noteWhoIsThere()
+            chat.checker.presence(object, to: viewer, on: id, at: now)
         case "conversation": chat.checker.row(object, to: viewer, on: id)
         case "update": chat.checker.updated(object, to: viewer)
         case "status":
