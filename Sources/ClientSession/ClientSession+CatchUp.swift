@@ -99,7 +99,7 @@ extension ClientSession {
         if let gone = page.gone, gone.upperBound > feed.written.seq {
             let first = max(gone.lowerBound, feed.written.seq.next)
             out.append(.write(ServerFrame.gone(conversation, first...gone.upperBound)))
-            feed.skip(to: gone.upperBound)
+            feed.skip(first...gone.upperBound)
         }
         for record in page.messages where record.seq > feed.written.seq || repeats {
             learn(record.messageID, seq: record.seq, in: conversation)

@@ -14,7 +14,7 @@ extension ClientSession {
         _ status: ReceiptStatus, _ target: ReceiptRequest.Target, ref: String?, now: Tick,
         out: inout [SessionDirective]
     ) {
-        guard let receipt = resolve(status, target) else {
+        guard var receipt = resolve(status, target) else {
             let request = ReceiptRequest(user: identity.user, status: status, target: target)
             return perform(.receipt(request), .receipt(ref: ref, nil), out: &out)
         }
@@ -22,6 +22,7 @@ extension ClientSession {
             isCursorDirty = true
             noteAck(receipt.conversation)
         }
+        receipt.seq = feeds[receipt.conversation]?.lastHad(upTo: receipt.seq) ?? receipt.seq
         if let ref {
             // Whoever asks for an answer waits for the commit, and gets it without the merging.
             flush(now: now, out: &out)

@@ -18,6 +18,8 @@ struct ConversationFeed: Hashable, Sendable {
     /// What was asked to be committed last: receipts that say no more than these are not sent again.
     var delivered = Seq.zero
     var read = Seq.zero
+    /// What this device was told last is gone.
+    private var neverHad: ClosedRange<Seq>?
     /// The receipts written, by whose and which: one that says no more is older than it, however it came late.
     private var receipts: [ReceiptKey: Seq] = [:]
     /// The same for changes of messages, by the rev of the latest.
@@ -167,10 +169,17 @@ struct ConversationFeed: Hashable, Sendable {
         absorbOwn()
     }
 
-    /// There is nothing any more up to `seq`, and the device knows.
-    mutating func skip(to seq: Seq) {
-        written.seq = max(written.seq, seq)
+    /// These are not there any more, and the device knows.
+    mutating func skip(_ gone: ClosedRange<Seq>) {
+        neverHad = gone
+        written.seq = max(written.seq, gone.upperBound)
         absorbOwn()
+    }
+
+    /// The last up to `seq` that the device can have had: what it was told is gone it has not received, let alone read.
+    func lastHad(upTo seq: Seq) -> Seq {
+        guard let gone = neverHad, gone.contains(seq) else { return seq }
+        return Seq(gone.lowerBound.raw - 1)
     }
 
     /// Everything up to `rev` is written.

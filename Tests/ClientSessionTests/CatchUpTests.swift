@@ -52,8 +52,27 @@ import Wire
             hasMore: false)
         page.gone = Seq(1)...Seq(5)
         #expect(rig.answer(.caughtUp(page)) == ["gone 1/3-5", "message 1/6", "sync_done"])
-        // What follows is in order, and a receipt covers what is gone.
+        // What follows is in order.
         #expect(rig.message(1, 7, rev: 7) == ["message 1/7"])
+    }
+
+    @Test func acknowledgingWhatIsGoneMovesThePositionAndIsNoReceipt() {
+        var rig = SessionRig()
+        rig.opened()
+        let gap = [missed(1, from: SessionRig.position(2, 2), to: SessionRig.position(6, 6))]
+        _ = rig.answer(.opened(SessionOpened(version: InboxVersion(3), missed: gap)))
+        var page = CatchUpPage(
+            messages: [SessionRig.record(1, 6)], statuses: [], position: SessionRig.position(6, 6),
+            hasMore: false)
+        page.gone = Seq(1)...Seq(5)
+        _ = rig.answer(.caughtUp(page))
+        func delivered(_ seq: Int) -> String {
+            #"{"type":"status","ref":"r","status":"delivered","conversation_id":"\#(SessionRig.conversation(1))","up_to_seq":\#(seq)}"#
+        }
+        // It has two, and never had three to five.
+        #expect(rig.frame(delivered(5)) == ["! acks 1/5", "? delivered 1/2"])
+        #expect(rig.frame(delivered(2)) == ["? delivered 1/2"])
+        #expect(rig.frame(delivered(6)) == ["! acks 1/6", "? delivered 1/6"])
     }
 
     @Test func whereNothingIsLeftTheDeviceIsToldSoAndIsUpToDate() {
