@@ -101,6 +101,7 @@ let package = Package(
             [
                 "Vocabulary", "Observability", "NodeConfig", "PortSecurity", log,
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ] + nio + hummingbird),
         target("Push", ["Vocabulary", "Wire"] + pushing + nio + nioHTTP),
 
@@ -152,7 +153,13 @@ let package = Package(
         tests("RocksStorageTests", ["Vocabulary", "Wire", "Storage", "RocksStorage"]),
         tests(
             "PeerTransportTests", ["Vocabulary", "Wire", "Sealing", "PeerTransport", log] + nio),
-        tests("NodeTests", ["Vocabulary", "Wire", "PeerTransport", "Gateway", "Node", log] + nio),
+        tests(
+            "NodeTests",
+            [
+                "Vocabulary", "Wire", "Chat", "Storage", "RocksStorage", "PeerTransport", "Gateway",
+                "NodeConfig",
+                "Node", log,
+            ] + nio),
         tests("NodeConfigTests", ["Vocabulary", "NodeConfig"]),
         tests(
             "AdminTests",

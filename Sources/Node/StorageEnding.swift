@@ -2,6 +2,8 @@ import Foundation
 import Glibc
 import NodeConfig
 import Storage
+import Vocabulary
+import Wire
 
 /// How this process ends when its storage cannot be trusted any more.
 ///
@@ -14,6 +16,7 @@ package struct StorageEnding: Sendable {
 
     /// For a write, flush or read that failed.
     @Sendable func failed(_ failure: StorageFailure) -> Never {
+        if failure.isOfNewerBuild { newer(failure.reason) }
         if failure.isCorruption { corrupt("the state store is corrupt: \(failure)") }
         stopProcess("the state store failed: \(failure)")
     }
@@ -26,9 +29,36 @@ package struct StorageEnding: Sendable {
     /// Ends with exit code 65, now and at every start from this directory.
     func corrupt(_ reason: String) -> Never {
         directory.condemn(reason)
-        let text = "martlet: \(NodeFailure.storageCorrupt(reason))\n"
-        FileHandle.standardError.write(Data(text.utf8))
-        _exit(ProcessExit.storageCorrupt.rawValue)
+        end(.storageCorrupt(reason))
+    }
+
+    /// Ends with exit code 78: the directory is well, this build is too old for it.
+    func newer(_ reason: String) -> Never { end(.newerData(reason)) }
+
+    /// A committed entry of a group cannot be read: its bytes were checked, so that only a newer build can have
+    /// written a value that is unknown (rule A1: it is never skipped).
+    func unreadableEntry(_ failure: any Error, of group: GroupID) -> Never {
+        let reason = "group \(group) holds an entry that this build cannot read: \(failure)"
+        if case .unknown = failure as? DecodingFailure { newer(reason) }
+        corrupt(reason)
+    }
+
+    /// The stored metadata, which is one row.
+    func orUnreadable<R>(_ body: () throws(DecodingFailure) -> R) -> R {
+        do { return try body() } catch {
+            var isOfNewerBuild = false
+            if case .unknown = error { isOfNewerBuild = true }
+            failed(
+                StorageFailure(
+                    UnreadableRow(
+                        table: "metadata", key: MetadataHost.stateKey, reason: "\(error)",
+                        isOfNewerBuild: isOfNewerBuild)))
+        }
+    }
+
+    private func end(_ failure: NodeFailure) -> Never {
+        FileHandle.standardError.write(Data("martlet: \(failure)\n".utf8))
+        _exit(failure.exit.rawValue)
     }
 }
 

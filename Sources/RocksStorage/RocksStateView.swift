@@ -10,6 +10,8 @@ package struct RocksStateView: StateView, Sendable {
         key.isEmpty ? nil : store.value(of: keys.prefix + key)
     }
 
+    package func unreadable(_ row: UnreadableRow) -> Never { store.onFatal(StorageFailure(row)) }
+
     package func pairs(from lower: [UInt8], to upper: [UInt8], limit: Int, reverse: Bool) -> [StatePair] {
         // The empty key holds the applied index, which is not part of the state.
         let lower = lower.isEmpty ? [0] : lower

@@ -43,6 +43,7 @@ package struct SegmentHeader: Hashable, Sendable {
         guard bytes.count >= Self.byteCount else {
             throw StorageCorruption(segment: name, offset: 0, reason: "shorter than a segment header")
         }
+        var isNewer = false
         do {
             var reader = ByteReader(bytes[..<Self.byteCount])
             let magic = try reader.u64()
@@ -53,12 +54,16 @@ package struct SegmentHeader: Hashable, Sendable {
             segment = try reader.u64()
             let crc = try reader.u32()
             let isIntact = magic == Self.magic && crc == CRC32C.checksum(bytes[..<(Self.byteCount - 8)])
+            isNewer = isIntact && version > Self.version
             guard isIntact, version == Self.version, try reader.u32() == 0 else {
                 throw DecodingFailure.unknown(field: "segment header", value: UInt64(version))
             }
         } catch {
-            throw StorageCorruption(
-                segment: name, offset: 0, reason: "the segment header is damaged: \(error)")
+            let what = isNewer ? "is of a newer build" : "is damaged"
+            var corruption = StorageCorruption(
+                segment: name, offset: 0, reason: "the segment header \(what): \(error)")
+            corruption.isOfNewerBuild = isNewer
+            throw corruption
         }
     }
 

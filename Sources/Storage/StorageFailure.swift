@@ -1,3 +1,5 @@
+import Vocabulary
+
 /// A disk or the state store did not do what was asked. The process ends: what a failed write left behind is
 /// unknown, and a retry may report a success that never reached the disk (rule D1).
 package struct StorageFailure: Error, Hashable, Sendable, CustomStringConvertible {
@@ -5,10 +7,19 @@ package struct StorageFailure: Error, Hashable, Sendable, CustomStringConvertibl
     package var operation: String
     /// The system's or the store's own words.
     package var reason: String
+    /// Nothing is damaged: what was read is of a kind that only a newer build knows.
+    package var isOfNewerBuild = false
 
     package init(operation: String, reason: String) {
         self.operation = operation
         self.reason = reason
+    }
+
+    /// The store's checksums were right, so what does not decode was either written so or by a newer build.
+    package init(_ row: UnreadableRow) {
+        operation = "read"
+        isOfNewerBuild = row.isOfNewerBuild
+        reason = (row.isOfNewerBuild ? "" : "Corruption: ") + row.description
     }
 
     package var description: String { "\(operation): \(reason)" }
@@ -24,6 +35,8 @@ package struct StorageCorruption: Error, Hashable, Sendable, CustomStringConvert
     /// Bytes from the start of the segment.
     package var offset: Int
     package var reason: String
+    /// Nothing is damaged: a newer build wrote it.
+    package var isOfNewerBuild = false
 
     package init(segment: String, offset: Int, reason: String) {
         self.segment = segment

@@ -156,7 +156,7 @@ package struct WALScanner: Sendable {
     ) throws(StorageCorruption) -> [LogItem] {
         let start = offset + WALRecord.headerBytes
         let stored = start..<start + record.storedBytes
-        do {
+        do throws(DecodingFailure) {
             var reader = ByteReader(bytes[stored])
             if record.flags == WALRecord.compressedFlag {
                 let raw = bytes.withUnsafeBytes {
@@ -171,8 +171,11 @@ package struct WALScanner: Sendable {
             try reader.finish()
             return items
         } catch {
-            throw StorageCorruption(
+            var corruption = StorageCorruption(
                 segment: name, offset: offset, reason: "batch \(record.batch) cannot be read: \(error)")
+            // The record's checksum is right.
+            if case .unknown = error { corruption.isOfNewerBuild = true }
+            throw corruption
         }
     }
 }

@@ -7,6 +7,35 @@ package protocol StateView {
 
     /// Pairs with `lower <= key < upper`, ascending (descending when `reverse`), at most `limit`.
     func pairs(from lower: [UInt8], to upper: [UInt8], limit: Int, reverse: Bool) -> [StatePair]
+
+    /// Ends the process: a row that was read is not one that this build understands, and nobody can go on without it.
+    func unreadable(_ row: UnreadableRow) -> Never
+}
+
+extension StateView {
+    package func unreadable(_ row: UnreadableRow) -> Never { preconditionFailure(row.description) }
+}
+
+/// A stored row that does not decode.
+package struct UnreadableRow: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The kind of the row, as `members (0x05)`.
+    package var table: String
+    package var key: [UInt8]
+    package var reason: String
+    /// Its bytes are well, but hold a value that this build does not know: a newer one wrote them.
+    package var isOfNewerBuild: Bool
+
+    package init(table: String, key: [UInt8], reason: String, isOfNewerBuild: Bool) {
+        self.table = table
+        self.key = key
+        self.reason = reason
+        self.isOfNewerBuild = isOfNewerBuild
+    }
+
+    package var description: String {
+        let digits = key.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
+        return "the row \(digits) of table \(table) cannot be read: \(reason)"
+    }
 }
 
 /// One key with its value.
@@ -59,6 +88,8 @@ package struct StateTransaction<Base: StateView>: StateView {
         if let written = changes.written(key) { return written }
         return base.value(of: key)
     }
+
+    package func unreadable(_ row: UnreadableRow) -> Never { base.unreadable(row) }
 
     package mutating func set(_ key: [UInt8], _ value: [UInt8]) { changes.set(key, value) }
     package mutating func remove(_ key: [UInt8]) { changes.remove(key) }

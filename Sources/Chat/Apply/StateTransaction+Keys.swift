@@ -66,9 +66,7 @@ extension StateTransaction {
     private mutating func forgetKeyFetches(_ command: AccountCommand) {
         var kept: [(at: Timestamp, key: [UInt8])] = []
         for pair in pairs(in: Tables.keyFetches(command.user)) {
-            guard let fetch = try? KeyFetchRecord(pair.value) else {
-                preconditionFailure("stored key fetch of key \(pair.key) does not decode")
-            }
+            let fetch = decoded(pair) { (bytes) throws(DecodingFailure) in try KeyFetchRecord(bytes) }
             let age = command.at.milliseconds - fetch.at.milliseconds
             if age > ChatRules.keyFetchMilliseconds {
                 remove(pair.key)

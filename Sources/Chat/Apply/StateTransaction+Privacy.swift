@@ -98,9 +98,11 @@ extension StateTransaction {
 
     private mutating func delivered(_ mark: FlagsMark) {
         let key = Tables.flagsDue(mark.user, mark.conversation)
-        guard let bytes = value(of: key) else { return }
-        var reader = ByteReader(bytes)
-        if let stored = try? reader.varint(), stored <= mark.version { remove(key) }
+        let stored = record(key) { (bytes) throws(DecodingFailure) in
+            var reader = ByteReader(bytes)
+            return try reader.varint()
+        }
+        if let stored, stored <= mark.version { remove(key) }
     }
 
     /// A direct conversation is new in a user's inbox, and no change before this one found it there: it is to know what

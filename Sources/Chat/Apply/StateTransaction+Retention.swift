@@ -34,10 +34,10 @@ extension StateTransaction {
         let range = KeyRange(
             lower: Tables.message(id, record.gone.next), upper: Tables.message(id, record.head.next))
         for pair in pairs(in: range, limit: max(command.step, 1) + 1) {
-            guard let seq = Tables.seq(atEndOf: pair.key),
-                let message = try? StoredMessage.decode(
-                    pair.value, conversation: id, hash60: record.hash60, seq: seq)
-            else { preconditionFailure("stored message of key \(pair.key) does not decode") }
+            let message = decoded(pair) { (bytes) throws(DecodingFailure) in
+                guard let seq = Tables.seq(atEndOf: pair.key) else { throw .truncated }
+                return try StoredMessage.decode(bytes, conversation: id, hash60: record.hash60, seq: seq)
+            }
             // Times only grow within a conversation.
             if message.timestamp >= command.before || old.count == max(command.step, 1) {
                 return (old, message.timestamp)

@@ -117,11 +117,10 @@ extension ChatReader {
             limit: limit,
             reverse: reverse)
         return pairs.map { pair in
-            guard let seq = Tables.seq(atEndOf: pair.key),
-                let message = try? StoredMessage.decode(
-                    pair.value, conversation: id, hash60: record.hash60, seq: seq)
-            else { preconditionFailure("stored message of key \(pair.key) does not decode") }
-            return message
+            view.decoded(pair) { (bytes) throws(DecodingFailure) in
+                guard let seq = Tables.seq(atEndOf: pair.key) else { throw .truncated }
+                return try StoredMessage.decode(bytes, conversation: id, hash60: record.hash60, seq: seq)
+            }
         }
     }
 }

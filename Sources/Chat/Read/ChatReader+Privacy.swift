@@ -14,12 +14,14 @@ extension ChatReader {
 
     package func blocks(of user: UserID, after: UserID?, limit: Int) -> BlocksPage {
         let pairs = view.pairs(in: Tables.blocks(user, after: after), limit: limit + 1)
-        let blocks = pairs.prefix(limit).compactMap { pair -> BlocksPage.Block? in
-            guard let rest = Tables.user(ofKey: pair.key)?.rest else { return nil }
-            var reader = ByteReader(pair.value)
-            return BlocksPage.Block(
-                user: UserID(unchecked: String(decoding: rest, as: UTF8.self)),
-                at: (try? reader.timestamp()) ?? .zero)
+        let blocks = pairs.prefix(limit).map { pair in
+            view.decoded(pair) { (bytes) throws(DecodingFailure) in
+                guard let user = Tables.user(ofKey: pair.key)?.rest else { throw .truncated }
+                var reader = ByteReader(bytes)
+                return BlocksPage.Block(
+                    user: UserID(unchecked: String(decoding: user, as: UTF8.self)), at: try reader.timestamp()
+                )
+            }
         }
         return BlocksPage(blocks: blocks, hasMore: pairs.count > limit)
     }
@@ -77,10 +79,7 @@ extension ChatReader {
     /// What conversations may not have been told.
     package func flagsDue() -> [FlagsDue] {
         view.pairs(in: Tables.allFlagsDue).map { pair in
-            guard let due = try? Self.flagsDue(pair) else {
-                preconditionFailure("stored flags due of key \(pair.key) do not decode")
-            }
-            return due
+            view.decoded(pair) { (_) throws(DecodingFailure) in try Self.flagsDue(pair) }
         }
     }
 

@@ -15,8 +15,9 @@ extension ChatReader {
         var end = record.rev
         var events: [UpdateEvent] = []
         for pair in pairs.prefix(limit) {
-            guard let rev = Tables.rev(atEndOf: pair.key), let change = try? ChangeRecord(pair.value) else {
-                preconditionFailure("stored change of key \(pair.key) does not decode")
+            let (rev, change) = view.decoded(pair) { (bytes) throws(DecodingFailure) in
+                guard let rev = Tables.rev(atEndOf: pair.key) else { throw .truncated }
+                return (rev, try ChangeRecord(bytes))
             }
             if isCut { end = rev }
             guard change.seq >= member.firstDelivered, change.kind != .hidden || change.user == member.user,
@@ -153,11 +154,10 @@ extension StateView {
     /// All marks of one message, in the order of the users.
     func marks(of id: ConversationID, _ seq: Seq) -> [(user: UserID, mark: MessageMark)] {
         pairs(in: Tables.messageMarks(id, seq)).map { pair in
-            guard let user = Tables.markUser(atEndOf: pair.key), let mark = try? MessageMark(pair.value)
-            else {
-                preconditionFailure("stored mark of key \(pair.key) does not decode")
+            decoded(pair) { (bytes) throws(DecodingFailure) in
+                guard let user = Tables.markUser(atEndOf: pair.key) else { throw .truncated }
+                return (user, try MessageMark(bytes))
             }
-            return (user, mark)
         }
     }
 }

@@ -21,8 +21,8 @@ struct ChainRecord: Hashable, Sendable {
 
     var bytes: [UInt8] { contentHash + value }
 
-    init(_ bytes: [UInt8]) {
-        precondition(bytes.count == 2 * SHA256.digestByteCount, "a chain row has two hashes")
+    init(_ bytes: [UInt8]) throws(DecodingFailure) {
+        guard bytes.count == 2 * SHA256.digestByteCount else { throw .lengthOutOfRange }
         contentHash = Array(bytes.prefix(SHA256.digestByteCount))
         value = Array(bytes.suffix(SHA256.digestByteCount))
     }
@@ -47,7 +47,7 @@ extension StateView {
         // One more below, whose value is the previous one of the first.
         let range = KeyRange(lower: Tables.chain(id, first.previous), upper: Tables.chain(id, last.next))
         for pair in pairs(in: range) {
-            if let seq = Tables.seq(atEndOf: pair.key) { records[seq] = ChainRecord(pair.value) }
+            if let seq = Tables.seq(atEndOf: pair.key) { records[seq] = link(pair) }
         }
         return seqs.map { seq in
             guard let record = records[seq] else { preconditionFailure("message \(id) \(seq) has no link") }
@@ -55,6 +55,10 @@ extension StateView {
             guard let previous else { preconditionFailure("chain of \(id) breaks before \(seq)") }
             return ChainLink(contentHash: record.contentHash, previous: previous, value: record.value)
         }
+    }
+
+    private func link(_ pair: StatePair) -> ChainRecord {
+        decoded(pair) { (bytes) throws(DecodingFailure) in try ChainRecord(bytes) }
     }
 
     static func chainStart(of id: ConversationID) -> [UInt8] {

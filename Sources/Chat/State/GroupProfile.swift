@@ -32,12 +32,7 @@ extension GroupProfile {
 
 extension StateView {
     func groupProfile(_ group: ConversationID) -> GroupProfile? {
-        value(of: Tables.groupProfile(group)).map { bytes in
-            guard let profile = try? GroupProfile(bytes) else {
-                preconditionFailure("stored profile of group \(group) does not decode")
-            }
-            return profile
-        }
+        record(Tables.groupProfile(group)) { (bytes) throws(DecodingFailure) in try GroupProfile(bytes) }
     }
 
     /// Those who wait to be let in, after `user` in the order of their ids.
@@ -47,9 +42,9 @@ extension StateView {
         var range = Tables.joinRequests(group)
         if let user { range.lower = Tables.joinRequest(group, user) + [0] }
         return pairs(in: range, limit: limit).map { pair in
-            var reader = ByteReader(pair.value)
-            guard let at = try? reader.timestamp() else {
-                preconditionFailure("stored join request of group \(group) does not decode")
+            let at = decoded(pair) { (bytes) throws(DecodingFailure) in
+                var reader = ByteReader(bytes)
+                return try reader.timestamp()
             }
             return GroupJoinRequest(user: Tables.joinRequestUser(atEndOf: pair.key), at: at)
         }
@@ -60,20 +55,17 @@ extension StateView {
     }
 
     func invite(_ secret: InviteSecret, _ group: ConversationID) -> GroupInvite? {
-        value(of: Tables.invite(group, secret)).map { decodedInvite($0, group) }
+        record(Tables.invite(group, secret), decodeInvite)
     }
 
     func invites(_ group: ConversationID) -> [GroupInvite] {
-        pairs(in: Tables.invites(group)).map { decodedInvite($0.value, group) }
+        pairs(in: Tables.invites(group)).map { decoded($0, decodeInvite) }
     }
 }
 
-private func decodedInvite(_ bytes: [UInt8], _ group: ConversationID) -> GroupInvite {
+private func decodeInvite(_ bytes: [UInt8]) throws(DecodingFailure) -> GroupInvite {
     var reader = ByteReader(bytes)
-    guard let invite = try? reader.groupInvite() else {
-        preconditionFailure("stored invite of group \(group) does not decode")
-    }
-    return invite
+    return try reader.groupInvite()
 }
 
 extension StateTransaction {

@@ -3,22 +3,16 @@ import Wire
 
 extension StateView {
     func privacy(_ user: UserID) -> PrivacyRecord? {
-        guard let bytes = value(of: Tables.privacy(user)) else { return nil }
-        guard let record = try? PrivacyRecord(bytes) else {
-            preconditionFailure("stored settings of \(user) do not decode")
-        }
-        return record
+        record(Tables.privacy(user)) { (bytes) throws(DecodingFailure) in try PrivacyRecord(bytes) }
     }
 
     func isBlocked(_ peer: UserID, by user: UserID) -> Bool { value(of: Tables.block(user, peer)) != nil }
 
     func flagsAhead(_ user: UserID, of conversation: ConversationID) -> MemberFlags? {
-        guard let bytes = value(of: Tables.flagsAhead(conversation, user)) else { return nil }
-        var reader = ByteReader(bytes)
-        guard let flags = try? MemberFlags(from: &reader) else {
-            preconditionFailure("stored flags of \(user) in \(conversation) do not decode")
+        record(Tables.flagsAhead(conversation, user)) { (bytes) throws(DecodingFailure) in
+            var reader = ByteReader(bytes)
+            return try MemberFlags(from: &reader)
         }
-        return flags
     }
 
     /// What the conversation between both is to know of `user`.

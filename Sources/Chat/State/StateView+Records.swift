@@ -67,14 +67,23 @@ extension StateView {
         return decoded(key, bytes, decode)
     }
 
-    private func decoded<T>(
+    func decoded<T>(
         _ key: [UInt8], _ bytes: [UInt8], _ decode: ([UInt8]) throws(DecodingFailure) -> T
     ) -> T {
-        do {
-            return try decode(bytes)
-        } catch {
-            preconditionFailure("stored value of key \(key) does not decode: \(error)")
-        }
+        do { return try decode(bytes) } catch { unreadable(key, error) }
+    }
+
+    func decoded<T>(_ pair: StatePair, _ decode: ([UInt8]) throws(DecodingFailure) -> T) -> T {
+        decoded(pair.key, pair.value, decode)
+    }
+
+    private func unreadable(_ key: [UInt8], _ failure: DecodingFailure) -> Never {
+        var isOfNewerBuild = false
+        if case .unknown = failure { isOfNewerBuild = true }
+        unreadable(
+            UnreadableRow(
+                table: Tables.name(ofKey: key), key: key, reason: "\(failure)", isOfNewerBuild: isOfNewerBuild
+            ))
     }
 }
 

@@ -10,7 +10,7 @@ import Wire
 /// | 0x16 blocks | user, 0, blocked user | when it was blocked |
 /// | 0x17 flags due | user, 0, conversation (16), zero for all | version that the conversation may not have yet, and its other user |
 extension Tables {
-    private enum PrivacyTable: UInt8 {
+    enum PrivacyTable: UInt8 {
         case flagsAhead = 0x0E
         case privacy = 0x15
         case blocks = 0x16

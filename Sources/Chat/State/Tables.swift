@@ -61,6 +61,14 @@ enum Tables {
         case erasures = 0x1C
     }
 
+    /// The table of a key, as people read it: `members (0x05)`.
+    static func name(ofKey key: [UInt8]) -> String {
+        guard let number = key.first else { return "none" }
+        let name = Table(rawValue: number).map { "\($0)" } ?? PrivacyTable(rawValue: number).map { "\($0)" }
+        return
+            "\(name ?? "unknown") (0x\(number < 16 ? "0" : "")\(String(number, radix: 16, uppercase: true)))"
+    }
+
     static func conversation(_ id: ConversationID) -> [UInt8] { key(.conversations, id) }
 
     static func byMessage(hash60: UInt64) -> [UInt8] {

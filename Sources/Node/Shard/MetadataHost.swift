@@ -30,12 +30,8 @@ struct MetadataHost {
         return try ClusterMetadata(decoding: bytes)
     }
 
-    mutating func reload(from store: RocksStateStore, generation: UInt32) {
-        do {
-            state = try Self.load(from: store, generation: generation)
-        } catch {
-            stopProcess("the installed metadata cannot be read: \(error)")
-        }
+    mutating func reload(from store: RocksStateStore, generation: UInt32) throws(DecodingFailure) {
+        state = try Self.load(from: store, generation: generation)
         publish(state)
     }
 
@@ -47,14 +43,10 @@ struct MetadataHost {
     }
 
     /// Applies one command and says what it did to whoever proposed it.
-    mutating func apply(_ command: [UInt8], at index: LogIndex) {
-        do {
-            let outcome = try state.apply(command)
-            coordinatorPending.remove(index)
-            waiting.removeValue(forKey: index)?(outcome, state)
-        } catch {
-            stopProcess("group 0 holds a command that this version does not know: \(error)")
-        }
+    mutating func apply(_ command: [UInt8], at index: LogIndex) throws(DecodingFailure) {
+        let outcome = try state.apply(command)
+        coordinatorPending.remove(index)
+        waiting.removeValue(forKey: index)?(outcome, state)
     }
 
     /// Leadership was lost: what was proposed may or may not come to be.

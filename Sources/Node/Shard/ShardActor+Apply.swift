@@ -29,7 +29,7 @@ extension ShardActor {
             }
         } catch {
             // Rule A1: what is not understood is never skipped.
-            stopProcess("group \(group) holds an entry that this version does not know: \(error)")
+            ending.unreadableEntry(error, of: group)
         }
         metrics.commits.add(entries.count)
         write(transaction.changes, group: group, hosted: &hosted, through: last.index)

@@ -13,7 +13,13 @@ extension ShardActor {
         guard var host = metadataHost, var hosted = groups[.metadata], let last = entries.last else { return }
         let before = host.state.epoch
         for entry in entries {
-            if case .command(let command) = entry.payload { host.apply(command, at: entry.index) }
+            if case .command(let command) = entry.payload {
+                do {
+                    try host.apply(command, at: entry.index)
+                } catch {
+                    ending.unreadableEntry(error, of: .metadata)
+                }
+            }
             if StateMark.isDue(at: entry.index, of: .metadata) {
                 noteState(host.digest, group: .metadata, at: entry.index)
             }

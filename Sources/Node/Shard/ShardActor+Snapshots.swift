@@ -161,7 +161,11 @@ extension ShardActor {
         hosted.digest = store.digest(group: group, generation: receiver.generation)
         groups[group] = hosted
         raft.installSnapshot(group: group, generation: receiver.generation, point: receiver.point)
-        if group == .metadata { metadataHost?.reload(from: store, generation: receiver.generation) }
+        if group == .metadata {
+            ending.orUnreadable { () throws(DecodingFailure) in
+                try metadataHost?.reload(from: store, generation: receiver.generation)
+            }
+        }
         retired.append(RetiredGeneration(group: group, generation: old))
         answer(receiver, installed: true)
     }

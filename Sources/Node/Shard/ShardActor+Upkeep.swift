@@ -61,9 +61,11 @@ extension ShardActor {
     /// Puts group 0's state machine on this shard.
     func hostMetadata(
         joining replica: ReplicaID?, publish: @escaping @Sendable (ClusterMetadata) -> Void
-    ) throws {
+    ) {
         let generation = groups[.metadata]?.generation ?? 0
-        let state = try MetadataHost.load(from: store, generation: generation)
+        let state = ending.orUnreadable { () throws(DecodingFailure) in
+            try MetadataHost.load(from: store, generation: generation)
+        }
         metadataHost = MetadataHost(state: state, publish: publish)
         if groups[.metadata] == nil, let replica {
             groups[.metadata] = HostedGroup(generation: 0, applied: .zero)
