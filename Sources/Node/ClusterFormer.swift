@@ -10,6 +10,7 @@ enum ClusterFormer {
     /// Writes the identity and the first entry of group 0, both durable on return.
     static func form(_ configuration: NodeConfiguration, expectNodes: Int) throws -> ClusterID {
         let directory = try DataDirectory(path: configuration.dataDirectory)
+        try directory.claimFormat()
         if try directory.readIdentity() != nil {
             throw DataDirectoryFailure.alreadyFormed(path: configuration.dataDirectory)
         }

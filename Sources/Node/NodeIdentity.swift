@@ -60,6 +60,8 @@ package enum DataDirectoryFailure: Error, CustomStringConvertible {
     case alreadyFormed(path: String)
     case unreadableIdentity(path: String, reason: String)
     case cannotWrite(path: String, reason: String)
+    case newerFormat(path: String, found: Int, known: Int)
+    case olderFormat(path: String, found: Int, known: Int)
 
     package var description: String {
         switch self {
@@ -68,6 +70,16 @@ package enum DataDirectoryFailure: Error, CustomStringConvertible {
         case .alreadyFormed(let path): "the data directory \(path) already belongs to a cluster"
         case .unreadableIdentity(let path, let reason): "cannot read \(path): \(reason)"
         case .cannotWrite(let path, let reason): "cannot write \(path): \(reason)"
+        case .newerFormat(let path, let found, let known):
+            """
+            the data directory \(path) is of format \(found), this build knows formats up to \(known): a newer build \
+            has written to it. Nothing is damaged; start it with that build or a later one.
+            """
+        case .olderFormat(let path, let found, let known):
+            """
+            the data directory \(path) is of format \(found), this build reads formats from \(known) on: an older build \
+            has written it. Nothing is damaged; start it with that build, or with one that reads both formats first.
+            """
         }
     }
 }

@@ -39,7 +39,7 @@ extension DataDirectory {
         while files.fileExists(atPath: path + "/damaged-\(number)") { number += 1 }
         let target = path + "/damaged-\(number)"
         try files.createDirectory(atPath: target, withIntermediateDirectories: false)
-        for name in ["IDENTITY", "IDENTITY.new", "PEERS", "wal", "state", "CORRUPT"] {
+        for name in ["IDENTITY", "IDENTITY.new", "FORMAT", "PEERS", "wal", "state", "CORRUPT"] {
             let source = path + "/" + name
             if files.fileExists(atPath: source) {
                 try files.moveItem(atPath: source, toPath: target + "/" + name)

@@ -75,8 +75,8 @@ final class PeerAnsweringHandler: ChannelInboundHandler {
         if own.cluster == .none { return refuse(.notInCluster, context) }
         if hello.cluster != own.cluster && hello.cluster != .none { return refuse(.wrongCluster, context) }
         if let expected = hello.expected, expected != own.node { return refuse(.wrongNode, context) }
-        if hello.protocolOldest > PeerProtocol.current || hello.protocolCurrent < PeerProtocol.oldest {
-            return refuse(.version, context)
+        guard hello.isUnderstood else {
+            return refuse(.version, context, of: "\(hello.protocolOldest) to \(hello.protocolCurrent)")
         }
         let challenge = PeerHandshake.freshChallenge()
         let proof = PeerHandshake.proof(
@@ -144,9 +144,13 @@ final class PeerAnsweringHandler: ChannelInboundHandler {
         if isMember && !plain.isEmpty { transport.delegate?.received(plain, from: node) }
     }
 
-    private func refuse(_ refusal: HandshakeRefusal, _ context: ChannelHandlerContext) {
+    /// - Parameter protocols: those that the other side speaks, where that is the reason.
+    private func refuse(
+        _ refusal: HandshakeRefusal, _ context: ChannelHandlerContext, of protocols: String? = nil
+    ) {
         let address = context.remoteAddress?.ipAddress ?? "an unknown address"
-        transport.tell("refused a peer link", of: address, refusal)
+        let who = protocols.map { "\(address), which speaks \($0)" } ?? address
+        transport.tell("refused a peer link", of: who, refusal)
         context.channel.writePeerFrame(.refused(refusal))
         close(context)
     }

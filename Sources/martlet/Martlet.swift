@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Node
 import NodeConfig
 
 /// `martlet`: one program for the node and for everything around it.
@@ -69,7 +70,8 @@ struct CommandFailure: ProcessEnding {
 
 struct PrintVersion: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "version", abstract: "Print the version.")
+        commandName: "version",
+        abstract: "Print the version, and those of the peer protocol and of data directories.")
 
-    func run() { print("martlet \(SoftwareVersion.text)") }
+    func run() { print(BuildVersions.text) }
 }

@@ -138,7 +138,8 @@ struct CommandCodecTests {
     /// What is in logs stays readable: these bytes never change.
     @Test func theBytesOfEveryCommandAreTheOldOnes() {
         let bytes = all.map { Command.encode([$0]) }
-        #expect(GoldenFile("commands").differences("command", bytes) == [])
+        #expect(
+            GoldenFile("commands", of: "data format", DataFormat.current).differences("command", bytes) == [])
         let sampled = Set(bytes.map { $0[2] })
         for kind in UInt8.min...UInt8.max where !sampled.contains(kind) {
             #expect(
@@ -154,7 +155,7 @@ struct CommandCodecTests {
         for command in all { try store.apply(command) }
         let records = store.content.sorted { $0.key.lexicographicallyPrecedes($1.key) }
         #expect(
-            GoldenFile("stored-records").differences(
+            GoldenFile("stored-records", of: "data format", DataFormat.current).differences(
                 records.map {
                     (name: $0.key.map { String($0, radix: 16) }.joined(separator: "."), bytes: $0.value)
                 })

@@ -210,7 +210,9 @@ func formedCluster(
                     group: GroupID(2), survivor: Replica(node: metadataNode(1), id: ReplicaID(1 << 62)),
                     lastTerm: Term(3), lastIndex: LogIndex(4)), version: 1),
         ]
-        #expect(GoldenFile("metadata-commands").differences("command", commands.map { $0.encoded() }) == [])
+        #expect(
+            GoldenFile("metadata-commands", of: "data format", DataFormat.current).differences(
+                "command", commands.map { $0.encoded() }) == [])
         for command in commands {
             let bytes = command.encoded()
             #expect(try MetadataCommand(decoding: bytes) == command)
@@ -222,7 +224,9 @@ func formedCluster(
             _ = try state.apply(bytes)
         }
         #expect(try ClusterMetadata(decoding: state.encoded()) == state)
-        #expect(GoldenFile("metadata-state").differences("state", [state.encoded()]) == [])
+        #expect(
+            GoldenFile("metadata-state", of: "data format", DataFormat.current).differences(
+                "state", [state.encoded()]) == [])
         #expect(throws: DecodingFailure.self) { _ = try MetadataCommand(decoding: [1, 99]) }
     }
 }

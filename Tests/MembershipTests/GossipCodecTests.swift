@@ -66,7 +66,9 @@ import Wire
             .fullSync(sender: node, members: [Self.record]), .ping(sender: node, target: node),
             .alive(subject: Self.record),
         ]
-        #expect(GoldenFile("gossip").differences("gossip", datagrams + exchanges.map { $0.encoded() }) == [])
+        #expect(
+            GoldenFile("gossip", of: "gossip", Int(GossipSealer.version)).differences(
+                "gossip", datagrams + exchanges.map { $0.encoded() }) == [])
     }
 
     @Test("the room for a seal is the seal's overhead")

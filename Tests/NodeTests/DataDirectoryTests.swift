@@ -1,5 +1,6 @@
 import Foundation
 import NIOPosix
+import NodeConfig
 import Testing
 import Vocabulary
 import Wire
@@ -23,6 +24,40 @@ struct DataDirectoryTests {
         }
         first = nil
         _ = try DataDirectory(path: temporary.path)
+    }
+
+    @Test func aDirectoryIsOfTheFormatOfTheNewestBuildThatWroteToIt() throws {
+        let directory = try DataDirectory(path: temporary.path)
+        #expect(try directory.checkFormat() == nil)
+        try directory.claimFormat(1...1)
+        #expect(try String(contentsOfFile: temporary.path + "/FORMAT", encoding: .utf8) == "1")
+        try directory.claimFormat(1...2)
+        #expect(try directory.checkFormat(1...2) == 2)
+        #expect(
+            refusal { try directory.claimFormat(1...1) }.contains(
+                "is of format 2, this build knows formats up to 1"))
+        #expect(try directory.checkFormat(1...2) == 2, "the refused build has changed nothing")
+        #expect(
+            refusal { try directory.claimFormat(3...4) }.contains(
+                "is of format 2, this build reads formats from 3"))
+        #expect(try directory.checkFormat(1...2) == 2, "nor has one that is too new")
+    }
+
+    @Test func aUsedDirectoryWithoutANumberIsOlderThanAll() throws {
+        let directory = try DataDirectory(path: temporary.path)
+        try directory.write(identity)
+        #expect(
+            refusal { try directory.claimFormat(1...1) }.contains(
+                "is of format 0, this build reads formats from 1"))
+        #expect(!FileManager.default.fileExists(atPath: temporary.path + "/FORMAT"))
+    }
+
+    /// What is said, where the process would end with 78.
+    private func refusal(_ body: () throws -> Void) -> String {
+        do { try body() } catch let failure as DataDirectoryFailure {
+            return failure.exit == .badConfiguration ? failure.description : "\(failure.exit)"
+        } catch { return "\(error)" }
+        return "not refused"
     }
 
     @Test func anIdentityIsReadAsItWasWritten() throws {

@@ -31,6 +31,33 @@ struct HandshakeTests {
         }
     }
 
+    private static let (oldest, current) = (PeerProtocol.oldest, PeerProtocol.current)
+
+    /// Builds whose frames differ never get as far as to read them.
+    @Test(arguments: [
+        (oldest - 1...oldest - 1, false), (current + 1...current + 1, false), (oldest - 1...oldest, true),
+        (oldest...current, true), (current...current + 1, true),
+    ])
+    func onlyWhoSpeaksACommonVersionIsAnswered(versions: ClosedRange<UInt16>, isAnswered: Bool) async throws {
+        try await LinkRig.run { rig in
+            let end = try await rig.listener(1)
+            let hello = Hello(
+                protocolOldest: versions.lowerBound, protocolCurrent: versions.upperBound,
+                cluster: LinkRig.cluster, node: NodeID(high: 0, low: 2), bootEpoch: 1, bootNonce: 1,
+                expected: nil, challenge: PeerHandshake.freshChallenge())
+            let peer = try await RawPeer.dial(end.address, on: rig.loop)
+            peer.write(.hello(hello))
+            let answer = await peer.next()
+            if case .helloAnswer = answer {
+                #expect(isAnswered)
+            } else {
+                #expect(!isAnswered)
+                #expect(answer == .refused(.version))
+                #expect(await peer.next() == nil)
+            }
+        }
+    }
+
     /// A dialling side that does not care for the answerer's proof still has to prove itself.
     @Test(arguments: [true, false])
     func theAnsweringSideRefusesAnotherKey(isKeyRight: Bool) async throws {

@@ -319,7 +319,9 @@ struct PeerFrameTests {
                         reports: [.init(group: GroupID(2), to: ReplicaID(4), mark: mark)])),
             ]
         let bodies = all.map { Array(body($0)) }
-        #expect(GoldenFile("peer-frames").differences("frame", bodies) == [])
+        #expect(
+            GoldenFile("peer-frames", of: "peer protocol", Int(PeerProtocol.current)).differences(
+                "frame", bodies) == [])
         let sampled = Set(bodies.map { $0[0] })
         for kind in UInt8.min...UInt8.max where !sampled.contains(kind) {
             #expect(

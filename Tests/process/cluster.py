@@ -284,11 +284,11 @@ def node_file(cluster, data, number, key=None, seeds=(1, 2, 3), name=None, more=
 class ExtraNode:
     """A node that tools/cluster does not know of. Its output is in a file, so that nothing waits for a pipe."""
 
-    def __init__(self, configuration):
+    def __init__(self, configuration, binary=BINARY):
         self.log = pathlib.Path(f"{configuration}.txt")
         with open(self.log, "wb") as output:
             self.process = subprocess.Popen(
-                [BINARY, "node", "--config", str(configuration)], stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+                [binary, "node", "--config", str(configuration)], stdin=subprocess.DEVNULL, stdout=output, stderr=output)
 
     @property
     def output(self):

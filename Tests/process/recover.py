@@ -12,7 +12,7 @@ from client import Client, Sender, verify
 from cluster import Cluster, martlet, run_node_copy
 
 
-DATA = ("IDENTITY", "LOCK", "wal", "state")
+DATA = ("IDENTITY", "FORMAT", "LOCK", "wal", "state")
 
 
 async def quiet(cluster):

@@ -52,6 +52,7 @@ package enum QuorumRecovery {
     /// - Throws: when the node runs, the plan is another cluster's, or the log is not the one that was planned for.
     package static func apply(_ plan: RecoveryRecord, dataDirectory path: String) throws -> Int {
         let directory = try DataDirectory(path: path)
+        try directory.claimFormat()
         guard let identity = try directory.readIdentity(), let node = identity.node,
             let cluster = identity.cluster
         else { throw RecoveryFailure("\(path) belongs to no cluster") }

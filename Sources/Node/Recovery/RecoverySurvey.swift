@@ -32,6 +32,7 @@ package struct RecoverySurvey: Codable, Hashable, Sendable {
             throw RecoveryFailure("\(path) is no data directory of a node")
         }
         let directory = try DataDirectory(path: path)
+        try directory.checkFormat()
         guard let identity = try directory.readIdentity(), let node = identity.node,
             let cluster = identity.cluster
         else { throw RecoveryFailure("\(path) belongs to no cluster") }

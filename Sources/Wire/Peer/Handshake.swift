@@ -1,9 +1,14 @@
 import Vocabulary
 
 /// The version of the peer protocol that this build speaks, and the oldest it still understands.
+///
+/// A frame, or a log entry within one, whose bytes change needs a new number (`Tests/Golden` says so); `oldest` follows
+/// when the old bytes are not read any more. A new kind that waits for its feature level needs none.
 package enum PeerProtocol {
-    package static let current: UInt16 = 1
-    package static let oldest: UInt16 = 1
+    package static let current: UInt16 = 2
+    package static let oldest: UInt16 = 2
+    /// As people read it.
+    package static let range = "\(oldest) to \(current)"
     /// Bytes of one frame's body at most.
     package static let frameBytesMax = 16 << 20
 }
@@ -40,6 +45,11 @@ package struct Hello: Hashable, Sendable {
 }
 
 extension Hello {
+    /// Whether the two sides have a version of the protocol in common.
+    package var isUnderstood: Bool {
+        protocolOldest <= PeerProtocol.current && protocolCurrent >= PeerProtocol.oldest
+    }
+
     package var stamp: BootStamp { BootStamp(epoch: bootEpoch, nonce: bootNonce) }
 }
 
@@ -69,7 +79,7 @@ package enum HandshakeRefusal: UInt8, Hashable, Sendable {
         case .wrongCluster: "the other side belongs to another cluster"
         case .removed: "this node was removed from the cluster"
         case .staleBoot: "a newer process with this node's identity is known"
-        case .version: "no common protocol version"
+        case .version: "no common version of the peer protocol: this build speaks \(PeerProtocol.range)"
         case .badProof: "the gossip keys differ"
         case .wrongNode: "another node answers at this address"
         case .duplicateNode: "two processes run with the same identity"
