@@ -6,6 +6,7 @@ import Logging
 import NIOCore
 import NodeConfig
 import PortSecurity
+import ServiceLifecycle
 import Synchronization
 
 /// The admin port: health, metrics, the state of the cluster, operations and the web console over HTTP.
@@ -54,6 +55,16 @@ package final class AdminServer: Sendable {
                 onListening()
             },
             eventLoopGroupProvider: .shared(group), logger: logger)
-        try await application.run()
+        var configuration = ServiceGroupConfiguration(services: [application], logger: logger)
+        // Somebody may hold a connection open.
+        configuration.maximumGracefulShutdownDuration = .seconds(1)
+        let services = ServiceGroup(configuration: configuration)
+        // A server that is cancelled rather than told to stop logs that as an error of its own, at every stop.
+        let serving = Task { try await services.run() }
+        try await withTaskCancellationHandler {
+            try await serving.value
+        } onCancel: {
+            Task { await services.triggerGracefulShutdown() }
+        }
     }
 }

@@ -128,6 +128,23 @@ package struct MoveView: Codable, Hashable, Sendable {
     }
 }
 
+/// A process that was refused because it ran on a copy of a data directory, or on one that was set back.
+package struct FencedView: Codable, Hashable, Sendable {
+    /// Of the refused start: compare it with that of the member.
+    package var bootEpoch: UInt32
+    package var reason: String
+
+    package init(bootEpoch: UInt32, reason: String) {
+        self.bootEpoch = bootEpoch
+        self.reason = reason
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case bootEpoch = "boot_epoch"
+        case reason
+    }
+}
+
 /// One member, as metadata and gossip know it.
 package struct MemberView: Codable, Hashable, Sendable {
     package var nodeID: String
@@ -145,6 +162,10 @@ package struct MemberView: Codable, Hashable, Sendable {
     package var leaders: Int
     package var replicas: Int
     package var incarnation: UInt64
+    /// Counts the node's starts: of the last one that the answering node let in; `nil` for one that it never heard.
+    package var bootEpoch: UInt32?
+    /// The last process with this node's identity that was refused; absent while there was none.
+    package var fenced: FencedView?
     /// `nil` for the answering node and for one that never answered.
     package var rttMilliseconds: Double?
     package var version: String
@@ -186,6 +207,8 @@ package struct MemberView: Codable, Hashable, Sendable {
         case leaders
         case replicas
         case incarnation
+        case bootEpoch = "boot_epoch"
+        case fenced
         case rttMilliseconds = "rtt_ms"
         case version
         case zone
@@ -206,9 +229,11 @@ package struct MemberView: Codable, Hashable, Sendable {
         try container.encode(leaders, forKey: .leaders)
         try container.encode(replicas, forKey: .replicas)
         try container.encode(incarnation, forKey: .incarnation)
+        try container.encode(bootEpoch, forKey: .bootEpoch)
         try container.encode(rttMilliseconds, forKey: .rttMilliseconds)
         try container.encode(version, forKey: .version)
         try container.encode(zone, forKey: .zone)
+        try container.encodeIfPresent(fenced, forKey: .fenced)
         try container.encodeIfPresent(advice, forKey: .advice)
     }
 }

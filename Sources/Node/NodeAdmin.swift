@@ -4,6 +4,7 @@ import Consensus
 import Logging
 import NIOConcurrencyHelpers
 import Observability
+import PeerTransport
 import Placement
 import Storage
 import Vocabulary
@@ -66,6 +67,7 @@ final class NodeAdmin: AdminSource {
         let alive = Set(gossip.filter { $0.value.status.isPresent }.keys).union([parts.node])
         let leaders = leaderCounts(parts)
         let replicas = metadata.replicaCounts()
+        let (boots, fenced) = (parts.ports.transport.bootEpochs, parts.ports.transport.fencedStarts)
         return ClusterView(
             clusterID: formation.cluster.description, name: formation.name, epoch: metadata.epoch.raw,
             replicationFactor: metadata.replicationFactor, partitionCount: metadata.partitionCount,
@@ -73,9 +75,15 @@ final class NodeAdmin: AdminSource {
             underReplicated: metadata.underReplicated(alive: alive).count,
             unavailable: metadata.unavailable(alive: alive).count, moves: await moves(metadata, parts),
             members: metadata.membersByNumber.map { member in
-                view(
+                var member = view(
                     member, isSelf: member.node == parts.node, gossip: gossip[member.node],
                     leaders: leaders[member.node] ?? 0, replicas: replicas[member.node] ?? 0)
+                let node = NodeID(member.nodeID)
+                member.bootEpoch = node.flatMap { boots[$0] }
+                member.fenced = node.flatMap { fenced[$0] }.map {
+                    FencedView(bootEpoch: $0.bootEpoch, reason: $0.reason)
+                }
+                return member
             },
             losses: metadata.losses.map { event in
                 LossView(

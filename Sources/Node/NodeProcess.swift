@@ -110,6 +110,8 @@ package enum NodeFailure: ProcessEnding {
     case badGossipKey(String)
     case noCluster(String)
     case storageCorrupt(String)
+    /// What is stored is well, and of a kind that only a newer build knows.
+    case newerData(String)
     case cannotListen(String)
     case directory(DataDirectoryFailure)
     /// Another process runs with this node's identity.
@@ -123,9 +125,9 @@ package enum NodeFailure: ProcessEnding {
     package var exit: ProcessExit {
         switch self {
         case .storageCorrupt: .storageCorrupt
-        case .badGossipKey: .badConfiguration
-        case .noCluster, .clusterAnswers, .cannotListen, .directory, .fenced, .refused, .removed, .notDamaged:
-            .failed
+        case .badGossipKey, .newerData: .badConfiguration
+        case .directory(let failure): failure.exit
+        case .noCluster, .clusterAnswers, .cannotListen, .fenced, .refused, .removed, .notDamaged: .failed
         }
     }
 
@@ -142,6 +144,8 @@ package enum NodeFailure: ProcessEnding {
             This node must not vote with what it has. Run 'martlet rebuild' with its configuration and start it again: \
             it joins as a new node. Then have the others replace the old one ('martlet replace').
             """
+        case .newerData(let reason):
+            "a newer build has written what this one does not know, start that one or a later one: \(reason)"
         case .notDamaged(let directory):
             "\(directory) is not known to be damaged; --force moves it aside all the same"
         case .cannotListen(let reason): reason

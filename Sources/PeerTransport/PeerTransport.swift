@@ -34,10 +34,23 @@ package final class PeerTransport: Sendable {
         /// The newest process that was heard of with each node's identity, and its open links to this node.
         var boots: BootLedger
         var pulses: [NodeID: [LinkPulse]] = [:]
+        /// The last process of each of these nodes that was refused for its identity: told to people.
+        var fenced: [NodeID: FencedStart] = [:]
         var listener: (any Channel)?
         var accepted: [ObjectIdentifier: any Channel] = [:]
         var isStopped = false
         var refusals = RefusalLog()
+
+        /// Of members only, of which there are few: nobody else has a start that is known.
+        mutating func fence(_ hello: Hello, _ refusal: HandshakeRefusal) {
+            guard hello.node != identity.node, boots.stamps[hello.node] != nil else { return }
+            fenced[hello.node] = FencedStart(stamp: hello.stamp, reason: refusal.reason)
+        }
+
+        /// An honest restart is refused too, while the last process' links still count as open.
+        mutating func wasHonest(_ hello: Hello) {
+            if fenced[hello.node]?.stamp == hello.stamp { fenced[hello.node] = nil }
+        }
     }
 
     private let state: NIOLockedValueBox<State>
@@ -182,12 +195,19 @@ package final class PeerTransport: Sendable {
             if let refusal = state.boots.admit(hello.node, hello.stamp, isHeard: isHeard) { return refusal }
             if known != hello.stamp { state.pulses[hello.node] = [] }
             state.pulses[hello.node, default: []].append(pulse)
+            state.wasHonest(hello)
             return nil
         }
         if let refusal, refusal == .duplicateNode || refusal == .staleBoot {
-            logger.critical(
-                "a data directory was copied or set back to an old copy; the process that runs on it is refused",
-                metadata: ["peer.node": "\(hello.node)", "peer.boot_epoch": "\(hello.bootEpoch)"])
+            let isNews = state.withLockedValue { state in
+                state.fence(hello, refusal)
+                return state.refusals.isNews("fenced \(hello.node) \(hello.stamp)", now: .now())
+            }
+            if isNews {
+                logger.critical(
+                    "a data directory was copied or set back to an old copy; the process that runs on it is refused",
+                    metadata: ["peer.node": "\(hello.node)", "peer.boot_epoch": "\(hello.bootEpoch)"])
+            }
         }
         return refusal
     }
@@ -222,4 +242,25 @@ package final class PeerTransport: Sendable {
             state.pulses[node]?.removeAll { $0 === pulse }
         }
     }
+}
+
+/// A start that was refused, because another process is known by the same identity.
+package struct FencedStart: Hashable, Sendable {
+    package var stamp: BootStamp
+    package var reason: String
+
+    package var bootEpoch: UInt32 { stamp.epoch }
+}
+
+extension PeerTransport {
+    /// The last start of this node and of every other that it has let in.
+    package var bootEpochs: [NodeID: UInt32] {
+        state.withLockedValue { state in
+            var epochs = state.boots.stamps.mapValues(\.epoch)
+            epochs[state.identity.node] = state.identity.bootEpoch
+            return epochs
+        }
+    }
+
+    package var fencedStarts: [NodeID: FencedStart] { state.withLockedValue { $0.fenced } }
 }

@@ -42,7 +42,7 @@ private struct Answer {
             Set(members[0].keys) == [
                 "node_id", "name", "number", "state", "gossip", "client", "peer", "admin", "leaders",
                 "replicas",
-                "incarnation", "rtt_ms", "version", "zone",
+                "incarnation", "boot_epoch", "rtt_ms", "version", "zone",
             ])
         #expect(members[0]["rtt_ms"] is NSNull)
         #expect(members[1]["rtt_ms"] as? Double == 0.5)

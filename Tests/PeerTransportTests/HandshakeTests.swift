@@ -171,13 +171,19 @@ struct HandshakeTests {
             #expect(await original.reports.next() == .opened(end.node))
             let copy = await rig.call(end, from: rig.transport(2, epoch: 2, nonce: 2))
             #expect(copy == .failure(.refused(.duplicateNode)))
+            let node = NodeID(high: 0, low: 2)
+            #expect(end.transport.fencedStarts[node]?.bootEpoch == 2)
+            #expect(end.transport.bootEpochs[node] == 1)
             // Once the original's links have closed the same call is a restart.
             original.transport.stop()
             while await rig.call(end, from: rig.transport(2, epoch: 2, nonce: 2))
                 == .failure(.refused(.duplicateNode))
             {}
+            #expect(end.transport.fencedStarts[node] == nil, "it was honest")
+            #expect(end.transport.bootEpochs[node] == 2)
             let older = await rig.call(end, from: rig.transport(2, epoch: 1, nonce: 1))
             #expect(older == .failure(.refused(.staleBoot)))
+            #expect(end.transport.fencedStarts[node]?.bootEpoch == 1)
         }
     }
 

@@ -3,6 +3,7 @@
     Tests/process/run guards
 """
 
+import json
 import os
 import pathlib
 import shutil
@@ -116,6 +117,11 @@ async def write(cluster, text):
                 await user.sent("ada", f"{text} {number}")
 
 
+async def member(cluster, number, by=1):
+    view = await cluster.admin(by, "/cluster")
+    return next(m for m in view["members"] if m["number"] == number)
+
+
 async def set_back(cluster, extra):
     """The disk of node 3 becomes an older copy of itself."""
     home = pathlib.Path(cluster.directory) / "node3"
@@ -130,13 +136,27 @@ async def set_back(cluster, extra):
     home.rename(extra / "present")
     shutil.copytree(extra / "past", home)
     (home / "output.txt").write_text("")
+    # Alone it meets nobody who knows better, and its boot epoch gets ahead of all that the others know.
+    for _ in range(3):
+        await cluster.start(3)
+        await cluster.kill(3)
     await cluster.start(1, 2)
+    await cluster.ready(1, 2)
+    known = (await member(cluster, 3))["boot_epoch"]
     await cluster.tool("start", "3", may_fail=True)
 
     async def fenced():
         return "fenced off" in log_of(cluster, 3)
     await poll("a node set back to an earlier start is refused after a restart of all nodes", 60, fenced)
-    say("ok   a node set back to an earlier start is fenced off by nodes that have all restarted")
+    say("ok   a node set back to an earlier start, and started alone three times, is fenced off by nodes that have "
+        "all restarted")
+    refused = [(await member(cluster, 3, of)).get("fenced") for of in (1, 2)]
+    refused = [found for found in refused if found]
+    # It is known by the first start that nobody let in, however often it counts on from there.
+    counted = json.loads((home / "IDENTITY").read_text())["boot_epoch"]
+    check(refused and all(found["boot_epoch"] <= known < counted and found["reason"] for found in refused),
+          "the admin port says which start was refused and why, though the node has counted past the one known",
+          f"known {known}, counted {counted}, {refused}")
     shutil.rmtree(home)
     (extra / "present").rename(home)
     await cluster.start(3)
