@@ -1,10 +1,8 @@
 import Admin
 import Chat
 import Consensus
-import Foundation
 import Gateway
 import Logging
-import Membership
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
@@ -33,10 +31,10 @@ final class NodeAssembly: Sendable {
     private let metrics = NodeMetrics()
     private let admin: NodeAdmin
     private let parts = NIOLockedValueBox<NodeParts?>(nil)
-    /// What ends this node from within.
     /// What `martlet recover apply` has done in this data directory.
     private let recoveries: RecoveryRecord
     private let security: NodeSecurity
+    /// What ends this node from within.
     private let failures: AsyncStream<NodeFailure>
     private let failureSink: AsyncStream<NodeFailure>.Continuation
 
@@ -46,6 +44,7 @@ final class NodeAssembly: Sendable {
         secrets = try configuration.secrets()
         do {
             directory = try DataDirectory(path: configuration.dataDirectory)
+            try directory.claimFormat()
         } catch {
             throw NodeFailure.directory(error)
         }
@@ -96,7 +95,8 @@ final class NodeAssembly: Sendable {
 
     private func start() async throws {
         pool.start()
-        var (identity, stamp) = try bootIdentity()
+        let boot = NodeBoot(configuration: configuration, directory: directory, logger: logger)
+        var (identity, stamp) = try boot.begin()
         guard let node = identity.node else { throw NodeFailure.noCluster(directory.path) }
         let memory: PeerMemory
         do { memory = try PeerMemory(directory, pool: pool) } catch { throw NodeFailure.directory(error) }
@@ -107,10 +107,13 @@ final class NodeAssembly: Sendable {
             group: group, outboxBytesMax: configuration.limits.peerQueueBytesMax,
             security: security.peer, memory: memory, logger: logger)
         if identity.cluster == nil {
-            try await join(&identity, node: node, transport: transport)
+            try await boot.join(&identity, node: node, transport: transport, loop: loops[0]) {
+                [admin] reason in
+                admin.joinProblem.withLockedValue { $0 = reason }
+            }
         } else {
             try await IdentityCheck(
-                transport: transport, seeds: seeds, loop: loops[0], logger: logger
+                transport: transport, seeds: boot.seeds, loop: loops[0], logger: logger
             ).run()
         }
         guard let cluster = identity.cluster else { throw NodeFailure.noCluster(directory.path) }
@@ -126,59 +129,16 @@ final class NodeAssembly: Sendable {
         logger.info("listening for clients", metadata: ["net.address": "\(configuration.listen.client)"])
     }
 
-    /// Raises the boot epoch, durably, before anybody hears of this start (rule M4).
-    private func bootIdentity() throws -> (NodeIdentity, BootStamp) {
-        do {
-            var identity: NodeIdentity
-            var generator = SystemRandomNumberGenerator()
-            if let known = try directory.readIdentity() {
-                identity = known
-            } else {
-                guard !configuration.seeds.isEmpty else { throw NodeFailure.noCluster(directory.path) }
-                directory.note(hasLeft: false)
-                identity = NodeIdentity(
-                    nodeID: NodeID(high: generator.next(), low: generator.next()).description, clusterID: nil,
-                    bootEpoch: 0, number: nil, metadataReplica: nil, name: configuration.node.name)
-            }
-            let stamp = identity.beginStart(nonce: generator.next())
-            identity.name = configuration.node.name
-            try directory.write(identity)
-            return (identity, stamp)
-        } catch let failure as DataDirectoryFailure {
-            throw NodeFailure.directory(failure)
-        }
-    }
-
-    private func join(_ identity: inout NodeIdentity, node: NodeID, transport: PeerTransport) async throws {
-        guard !configuration.seeds.isEmpty else { throw NodeFailure.noCluster(directory.path) }
-        logger.info("joining", metadata: ["join.seeds": "\(configuration.seeds.map(\.description))"])
-        let request = JoinRequest(
-            node: node, name: configuration.node.name, zone: configuration.node.zone ?? "",
-            weight: configuration.node.weight)
-        let answer = try await ClusterJoin(
-            transport: transport, seeds: seeds, request: request, loop: loops[0], logger: logger,
-            onRefusal: { [admin] reason in admin.joinProblem.withLockedValue { $0 = reason } }
-        ).run()
-        identity.clusterID = answer.cluster.description
-        identity.number = answer.number
-        identity.metadataReplica = answer.metadataReplica.raw
-        try directory.write(identity)
-    }
-
-    private var seeds: [PeerAddress] {
-        configuration.seeds.map { PeerAddress(host: $0.host, port: $0.port) }
-    }
-
     // MARK: Parts
 
     private func assemble(
         _ identity: NodeIdentity, node: NodeID, cluster: ClusterID, transport: PeerTransport
     ) async throws -> NodeParts {
         admin.isOpening.withLockedValue { $0 = true }
-        let (log, recovered, buried) = try openLog(cluster: cluster, node: node)
-        let ending = StorageEnding(directory)
-        let store = try openStore(ending)
-        try checkState(store, recovered)
+        let storage = try NodeStorage(
+            directory, cluster: cluster, node: node,
+            spacingMicroseconds: configuration.thresholds.syncSpacingMicroseconds, metrics: metrics)
+        let (log, store) = (storage.log, storage.store)
         admin.isOpening.withLockedValue { $0 = false }
         let state = NodeState()
         let ports = NodePorts(
@@ -187,7 +147,7 @@ final class NodeAssembly: Sendable {
         let roster = MemberRoster(node: node, clock: clock, clientScheme: security.clientScheme)
         let handover = PartitionHandover(
             ports: ports, state: state, roster: roster, transport: transport, loop: loops[0])
-        let shards = makeShards(ports: ports, store: store, log: log, roster: roster, ending: ending)
+        let shards = makeShards(ports: ports, storage: storage, roster: roster)
         let routers = loops.enumerated().map { index, loop in
             LoopRouter(
                 loop: loop, index: index, ports: ports, limits: configuration.limits,
@@ -204,9 +164,12 @@ final class NodeAssembly: Sendable {
             keeper.leaderChanged(of: group)
             presence.leaderChanged(of: group)
         }
-        try await restore(shards, recovered, buried, identity: identity, state: state, ports: ports)
+        try await restore(shards, storage, identity: identity, state: state, ports: ports)
         if state.metadata.members[node]?.state == .left { throw NodeFailure.removed }
-        let gossip = try await startPeers(
+        let gossip = try await NodePeers(
+            configuration: configuration, keys: keys.withLockedValue { $0 }, clock: clock, logger: logger,
+            loops: loops, end: { [failureSink] in failureSink.yield($0) }
+        ).start(
             identity, node: node, cluster: cluster, transport: transport, ports: ports, state: state,
             roster: roster, handover: handover
         ) {
@@ -264,74 +227,22 @@ final class NodeAssembly: Sendable {
         return service
     }
 
-    private func openLog(
-        cluster: ClusterID, node: NodeID
-    ) throws -> (WriteAheadLog, [GroupID: RecoveredReplica], [GroupID: Set<ReplicaID>]) {
-        do {
-            var options = WriteAheadLog.Options()
-            options.spacingMicroseconds = configuration.thresholds.syncSpacingMicroseconds
-            options.onBatch = { [metrics] bytes, items, microseconds in
-                metrics.fsync.observe(microseconds)
-                metrics.walBatchBytes.observe(UInt64(bytes))
-                metrics.walBatchItems.observe(UInt64(items))
-                metrics.walBytesWritten.add(bytes)
-            }
-            let opened = try WriteAheadLog.open(
-                directory: directory.walPath, cluster: cluster, node: node, options: options)
-            return (opened.log, opened.recovered, opened.buried)
-        } catch let corruption as StorageCorruption {
-            throw condemned("\(corruption)")
-        }
-    }
-
-    private func openStore(_ ending: StorageEnding) throws -> RocksStateStore {
-        do {
-            return try RocksStateStore(
-                path: directory.storePath, settings: RocksStateStore.Settings(onFatal: ending.failed))
-        } catch {
-            guard error.isCorruption else { throw error }
-            throw condemned("the state store is corrupt: \(error)")
-        }
-    }
-
-    /// Noted, so that a disk that reads well the next time is not believed.
-    private func condemned(_ reason: String) -> NodeFailure {
-        directory.condemn(reason)
-        return .storageCorrupt(reason)
-    }
-
-    /// The log never starts above what the state store holds (rule R2), nor does the state run ahead of the log
-    /// (rule D4); generations that nothing refers to are left-overs of an interrupted install.
-    private func checkState(_ store: RocksStateStore, _ recovered: [GroupID: RecoveredReplica]) throws {
-        for (group, replica) in recovered.sorted(by: { $0.key < $1.key }) {
-            let applied = store.applied(group: group, generation: replica.generation)
-            let last = replica.entries.last?.index ?? replica.point.index
-            guard applied >= replica.point.index, applied <= last else {
-                throw condemned(
-                    "group \(group): the state stands at \(applied), the log holds \(replica.point.index) to \(last)"
-                )
-            }
-        }
-        let orphans = store.generations().filter { recovered[$0.group]?.generation != $0.generation }
-        for (group, generation) in orphans { store.removeGeneration(group: group, generation: generation) }
-        if !orphans.isEmpty { try store.flush() }
-    }
-
     private func makeShards(
-        ports: NodePorts, store: RocksStateStore, log: WriteAheadLog, roster: MemberRoster,
-        ending: StorageEnding
+        ports: NodePorts, storage: NodeStorage, roster: MemberRoster
     ) -> [ShardActor] {
         var generator = SystemRandomNumberGenerator()
-        let flusher = StoreFlusher(store: store, pool: pool, loop: loops[0], ending: ending)
+        let flusher = StoreFlusher(
+            store: storage.store, pool: pool, loop: loops[0], ending: storage.ending)
         return loops.enumerated().map { index, loop in
             ShardActor(
                 ShardParts(
-                    index: index, loop: loop, ports: ports, store: store, flusher: flusher, log: log,
+                    index: index, loop: loop, ports: ports, store: storage.store, flusher: flusher,
+                    log: storage.log,
                     readPool: pool,
                     limits: configuration.limits, logger: logger, clock: clock, metrics: metrics,
                     coordinator: Coordinator(
                         replaceAfterMilliseconds: configuration.thresholds.replaceAfterMilliseconds),
-                    liveness: { roster.liveness() }, raftSettings: RaftSettings(), ending: ending,
+                    liveness: { roster.liveness() }, raftSettings: RaftSettings(), ending: storage.ending,
                     seed: generator.next(),
                     moveBytesPerSecond: configuration.thresholds.moveBytesPerSecond
                         / UInt64(loops.count),
@@ -350,86 +261,27 @@ final class NodeAssembly: Sendable {
     }
 
     private func restore(
-        _ shards: [ShardActor], _ recovered: [GroupID: RecoveredReplica],
-        _ buried: [GroupID: Set<ReplicaID>], identity: NodeIdentity,
+        _ shards: [ShardActor], _ storage: NodeStorage, identity: NodeIdentity,
         state: NodeState, ports: NodePorts
     ) async throws {
         for shard in shards {
-            let mine = recovered.values.filter { Int($0.group.raw) % shards.count == shard.index }
-            try await shard.loop.submit { shard.assumeIsolated { $0.restore(mine, buried: buried) } }.get()
+            let mine = storage.recovered.values.filter { Int($0.group.raw) % shards.count == shard.index }
+            try await shard.loop.submit {
+                shard.assumeIsolated { $0.restore(mine, buried: storage.buried) }
+            }.get()
         }
         // Only now may the metadata be published: a shard that does not know yet what it has would take a replica
         // that it should have for one that it must create.
         let joining = identity.metadataReplica.map { ReplicaID($0) }
         let first = shards[0]
         try await first.loop.submit {
-            try first.assumeIsolated { shard in
-                try shard.hostMetadata(joining: joining) { metadata in
+            first.assumeIsolated { shard in
+                shard.hostMetadata(joining: joining) { metadata in
                     state.adopt(metadata)
                     for shard in ports.shards { shard.post(.metadata(metadata)) }
                 }
             }
         }.get()
-    }
-
-    /// Gossip's questions over TCP go over a connection of their own.
-    private func exchange(over transport: PeerTransport, on loop: any EventLoop) -> GossipExchangeTransport {
-        { address, bytes, answer in
-            guard let address = PeerAddress(address) else { return answer(nil) }
-            transport.call(.fullSync(bytes), at: address, on: loop, timeout: .seconds(1)).whenComplete {
-                if case .success(let reply) = $0, case .fullSync(let bytes) = reply.answer {
-                    answer(bytes)
-                } else {
-                    answer(nil)
-                }
-            }
-        }
-    }
-
-    private func startPeers(
-        _ identity: NodeIdentity, node: NodeID, cluster: ClusterID, transport: PeerTransport,
-        ports: NodePorts, state: NodeState, roster: MemberRoster, handover: PartitionHandover,
-        linkIsBack: @escaping @Sendable () -> Void
-    ) async throws -> MembershipShell {
-        let own = MemberRecord(
-            node: node, name: configuration.node.name, number: identity.number ?? 0, status: .alive,
-            incarnation: Incarnation(bootEpoch: identity.bootEpoch),
-            addresses: MemberAddresses(
-                client: "\(configuration.advertise.client)", peer: "\(configuration.advertise.peer)",
-                admin: "\(configuration.advertise.admin)"),
-            version: SoftwareVersion.text, zone: configuration.node.zone ?? "")
-        let loop = loops[loops.count - 1]
-        let fence = Fence(clock: clock) { [failureSink] in _ = failureSink.yield($0) }
-        let gossip = MembershipShell(
-            own: own, seeds: configuration.seeds.map(\.description), on: loop,
-            exchangeTransport: exchange(over: transport, on: loop), logger: logger,
-            onSuperseded: { fence.superseded() },
-            onChange: { record, was in
-                roster.changed(record)
-                if record.status.isPresent, let address = PeerAddress(record.addresses.peer) {
-                    transport.connect(to: record.node, at: address)
-                }
-                if record.status == .left { transport.disconnect(from: record.node) }
-                guard was != record.status else { return }
-                for shard in ports.shards { shard.post(.suspicion(record.node, record.status != .alive)) }
-            })
-        roster.attach { gossip.members }
-        let links = NodeLinks(
-            ports: ports, state: state, logger: logger, handover: handover, fence: fence,
-            gossip: { bytes, answer in gossip.handleExchange(bytes, answer: answer) },
-            forward: Forwarder(ports: ports, roster: roster, transport: transport, loop: loop).take,
-            linkIsBack: linkIsBack)
-        transport.setDelegate(links)
-        do {
-            try await transport.listen(
-                host: configuration.listen.peer.host, port: configuration.listen.peer.port)
-            try await gossip.start(
-                host: configuration.listen.peer.host, port: configuration.listen.peer.port,
-                sealer: GossipSealer(cluster: cluster, keyRing: keys.withLockedValue { $0 }))
-        } catch {
-            throw NodeFailure.cannotListen("cannot listen on \(configuration.listen.peer): \(error)")
-        }
-        return gossip
     }
 
     /// Reads the gossip key file again and uses what it holds now. Open links stay; a bad file changes nothing.
