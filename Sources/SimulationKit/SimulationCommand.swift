@@ -3,7 +3,8 @@ import Vocabulary
 
 /// Runs many seeds on all cores and reports: what `tools/simulate` does.
 package struct SimulationCommand: Sendable {
-    package var seeds: Int
+    /// How many seeds; `nil`: until the minutes are over.
+    package var seeds: Int?
     /// Only this seed, twice: it must do the same.
     package var seed: UInt64?
     /// Stop after so many minutes of wall time.
@@ -25,8 +26,9 @@ package struct SimulationCommand: Sendable {
     /// Nodes of every cluster; `nil`: as the seed draws.
     package var nodes: Int?
 
-    package init(seeds: Int, seed: UInt64? = nil, minutes: Double? = nil) {
-        self.seeds = seeds
+    /// - Parameter seeds: without it 100, or, where minutes are given, as many as fit.
+    package init(seeds: Int?, seed: UInt64? = nil, minutes: Double? = nil) {
+        self.seeds = seeds ?? (minutes == nil ? 100 : nil)
         self.seed = seed
         self.minutes = minutes
     }
@@ -36,18 +38,20 @@ package struct SimulationCommand: Sendable {
         var report = SimulationReport()
         var chance = SystemRandomNumberGenerator()
         let from = from ?? (scenario == nil ? nil : 1)
-        let list =
-            seed.map { [$0] }
-            ?? first
-            + (0..<max(0, seeds)).map { place in
-                from.map { $0 + UInt64(place) } ?? UInt64.random(in: 1...(1 << 53), using: &chance)
-            }
+        let fixed = seed.map { [$0] } ?? first
+        let count = seed == nil ? seeds.map { fixed.count + max(0, $0) } : 1
+        var started = 0
         let threads = threads ?? Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         let start = ContinuousClock.now
         await withTaskGroup(of: SimulationResult.self) { group in
-            var rest = list[...]
             func startNext() {
-                guard let next = rest.popFirst() else { return }
+                if let count, started >= count { return }
+                let place = started - fixed.count
+                let next =
+                    place < 0
+                    ? fixed[started]
+                    : from.map { $0 + UInt64(place) } ?? UInt64.random(in: 1...(1 << 53), using: &chance)
+                started += 1
                 if threads == 1 { say("seed \(next)\n") }
                 group.addTask { play(next) }
             }
@@ -57,10 +61,9 @@ package struct SimulationCommand: Sendable {
                 if !result.violations.isEmpty { printFailure(result) }
                 let isOver = minutes.map { (ContinuousClock.now - start) > .seconds($0 * 60) } ?? false
                 if isOver || (expectsViolation && !report.failedSeeds.isEmpty) {
-                    rest = []
-                } else {
-                    startNext()
+                    continue
                 }
+                startNext()
             }
         }
         if let seed, report.failedSeeds.isEmpty {

@@ -8,8 +8,8 @@ struct MartletSimulate: AsyncParsableCommand {
         commandName: "martlet-simulate",
         abstract: "Simulates whole clusters with faults, and checks every promise at every step.")
 
-    @Option(help: "Fresh random seeds to run.")
-    var seeds = 100
+    @Option(help: "Fresh random seeds to run (100, or, with --minutes, as many as fit).")
+    var seeds: Int?
 
     @Option(help: "Run this seed only, twice: it must do the same.")
     var seed: UInt64?
