@@ -115,7 +115,7 @@ listen:
   client: {address(self.number)}:{CLIENT}
   peer: {address(self.number)}:{PEER}
   admin: 127.0.0.1:{ADMIN}
-seeds: [{", ".join(f"{address(n)}:{PEER}" for n in range(1, self.bed.count + 1))}]
+seeds: [{", ".join(f"{address(n)}:{PEER}" for n in self.bed.seeds)}]
 cluster:
   name: chaos
   replication_factor: 3
@@ -263,6 +263,13 @@ class Bed:
         self.nodes[0].initialise(self.count)
         for node in self.nodes:
             node.start()
+
+    @property
+    def seeds(self):
+        """Whom a new node asks: the first ones form the cluster, and may all have left since."""
+        if len(self.nodes) <= self.count:
+            return range(1, self.count + 1)
+        return [node.number for node in self.members[:-1]]
 
     @property
     def members(self):
