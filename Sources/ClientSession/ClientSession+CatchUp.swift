@@ -98,7 +98,12 @@ extension ClientSession {
         #endif
         if let gone = page.gone, gone.upperBound > feed.written.seq {
             let first = max(gone.lowerBound, feed.written.seq.next)
-            out.append(.write(ServerFrame.gone(conversation, first...gone.upperBound)))
+            #if MUTANTS
+            let isTold = Mutant.active != .goneNotTold
+            #else
+            let isTold = true
+            #endif
+            if isTold { out.append(.write(ServerFrame.gone(conversation, first...gone.upperBound))) }
             feed.skip(first...gone.upperBound)
         }
         for record in page.messages where record.seq > feed.written.seq || repeats {

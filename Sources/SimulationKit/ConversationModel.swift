@@ -31,7 +31,9 @@ struct ConversationModel {
     var conversations: [ConversationID] { messages.keys.sorted() }
 
     /// C1 and I17: gapless seqs, and each send stored at most once. Returns what is wrong.
-    mutating func committed(_ outcome: CommandOutcome) -> String? {
+    ///
+    /// - Parameter gone: up to where retention has taken a conversation: sent once more that is a new message.
+    mutating func committed(_ outcome: CommandOutcome, gone: (ConversationID) -> Seq) -> String? {
         // Groups have system messages too: they are the chat checker's.
         guard case .message(let outcome) = outcome, let change = outcome.change, change.kind == .direct,
             let record = change.message
@@ -40,7 +42,9 @@ struct ConversationModel {
             sender: record.sender, id: record.clientMessageID, content: record.content)
         let key = SendKey(conversation: record.conversation, sender: message.sender, id: message.id)
         let expected = Seq(UInt64(messages[record.conversation]?.count ?? 0) + 1)
-        if let earlier = seqs[key] { return "\(message.id) is stored at \(earlier) and \(record.seq)" }
+        if let earlier = seqs[key], earlier > gone(record.conversation) {
+            return "\(message.id) is stored at \(earlier) and \(record.seq)"
+        }
         if record.seq != expected { return "\(message.id) gets seq \(record.seq) after \(expected.previous)" }
         seqs[key] = record.seq
         messages[record.conversation, default: []].append(message)

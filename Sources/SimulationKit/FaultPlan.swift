@@ -116,5 +116,10 @@ struct FaultPlan {
         statesSeed = states.next()
         var presence = later.split()
         if presence.chance(percent: 15) { chat.presence = presence }
+        var ages = later.split()
+        // Who is told by push, and what an ended account leaves, is judged where nothing else goes.
+        if ages.chance(percent: 20), !chat.wakesDevices, !chat.erasesAccounts {
+            chat.retention = UInt64.random(in: 2_000...15_000, using: &ages)
+        }
     }
 }

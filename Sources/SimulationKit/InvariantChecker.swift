@@ -221,10 +221,11 @@ final class InvariantChecker {
                 fail(wrong)
             }
         }
-        for outcome in outcomes {
-            if let text = model.committed(outcome) { fail("group \(group): \(text)") }
-        }
         if group != .metadata { chat?.committed(entry, outcomes) }
+        for outcome in outcomes {
+            let wrong = model.committed(outcome) { chat?.ledger[$0]?.gone ?? .zero }
+            if let wrong { fail("group \(group): \(wrong)") }
+        }
     }
 
     /// Group 0's state after the entry at `index`; the first word counts, the rest is compared by hash.

@@ -139,7 +139,8 @@ extension Simulation {
     {
         let sent = checker.model.messages[conversation] ?? []
         let ledger = chat.checker.ledger[conversation]
-        let expected = sent.enumerated().map { place, message in
+        let gone = Int(ledger?.gone.raw ?? 0)
+        let expected = sent.enumerated().dropFirst(gone).map { place, message in
             var now = message
             if let known = ledger?.message(Seq(UInt64(place) + 1)) {
                 now.content = known.isGone(for: sent[0].sender) ? "" : known.currentContent
@@ -149,11 +150,11 @@ extension Simulation {
         let view = node.store.view(group: group, generation: node.replicas[group]?.generation ?? 0)
         var found: [ConversationModel.Message] = []
         var position = ConversationPosition.start
-        while let user = expected.first?.sender {
+        while let user = sent.first?.sender {
             let query = CatchUpQuery(conversation: conversation, user: user, after: position, limit: 100)
             guard case .success(let page) = ChatReader(view).catchUp(query) else { return false }
             for message in page.messages {
-                guard message.seq == Seq(UInt64(found.count) + 1) else { return false }
+                guard message.seq == Seq(UInt64(gone + found.count) + 1) else { return false }
                 found.append(
                     ConversationModel.Message(
                         sender: message.sender, id: message.clientMessageID, content: message.content))

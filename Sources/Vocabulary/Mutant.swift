@@ -61,6 +61,9 @@ package enum Mutant: String, CaseIterable, Sendable {
     case typingPastBlock = "TYPING_PAST_BLOCK"
     case presencePastBlock = "PRESENCE_PAST_BLOCK"
     case presenceChangeLost = "PRESENCE_CHANGE_LOST"
+    // Chat: the operator's retention.
+    case goneNotTold = "GONE_NOT_TOLD"
+    case goneStillUnread = "GONE_STILL_UNREAD"
     // Chat: the end of an account.
     case erasureKeepsReactions = "ERASURE_KEEPS_REACTIONS"
     case erasureOneStep = "ERASURE_ONE_STEP"

@@ -75,6 +75,9 @@ extension StateTransaction {
                 for pair in pairs(in: range) { remove(pair.key) }
             }
             guard member.isMember, member.markOrdinal < record.goneOrdinal else { continue }
+            #if MUTANTS
+            if Mutant.active == .goneStillUnread { continue }
+            #endif
             member.markOrdinal = record.goneOrdinal
             store(member, of: id, in: &record)
             changed.append(member)

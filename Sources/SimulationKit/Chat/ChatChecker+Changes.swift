@@ -38,6 +38,7 @@ extension ChatChecker {
         case .unknown, .unavailable, .overloaded, .draining, .rateLimited, .storageFull: break
         // Who has joined again sees nothing of the time before.
         case .notFound where known.stays[request.actor]?.last?.includes(seq) != true: break
+        case .notFound where seq <= known.gone: break
         case .notMember: refused("not_member", user: request.actor, in: id, floor: floor)
         case .forbidden where message.isSystem || message.sender != request.actor: break
         case .blocked where ledger.privacy.everBlocked.contains(id): break
@@ -98,7 +99,8 @@ extension ChatChecker {
     func showsWrongly(_ viewer: Viewer, _ known: ChatLedger.Conversation, _ screen: Screen?) -> String? {
         // Who has left is told of nothing more.
         guard known.isMember(viewer.user), let visible = known.visible(to: viewer.user) else { return nil }
-        for seq in visible {
+        // What is gone it may keep as it was.
+        for seq in visible where seq > known.gone.raw {
             guard let stored = known.message(Seq(seq)), !stored.isSystem else { continue }
             guard let state = screen?.messages[seq], state.isShown else {
                 // It came when that was history.

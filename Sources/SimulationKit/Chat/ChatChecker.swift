@@ -57,6 +57,7 @@ final class ChatChecker {
     var pushBook = PushBook()
     var typed: [Typing: UInt64] = [:]
     var hints = 0
+    var goneTold = 0
     var presence = PresenceBook()
     /// Of the event that is being handled.
     var now: UInt64 = 0
@@ -179,7 +180,8 @@ final class ChatChecker {
         let marks = ledger[conversation]?.watermarks[user]
         let reached = (isRead ? marks?.read : marks?.delivered) ?? .zero
         let last = ledger[conversation]?.visible(to: user)?.upperBound ?? 0
-        if reached.raw < min(seq.raw, last) {
+        // What is gone was delivered to nobody.
+        if reached.raw < min(seq.raw, last), seq > ledger[conversation]?.gone ?? .zero {
             fail("\(user)'s receipt \(seq) in \(conversation) was acknowledged; the log has \(reached)")
         }
     }
@@ -200,23 +202,32 @@ final class ChatChecker {
         guard known.shows(Seq(seq), to: viewer.user) else {
             return fail("\(name) is shown \(seq) of \(id), of which it is no member then")
         }
+        comes(seq, upTo: seq, of: id, known, to: viewer, on: connection, "shown \(seq)")
+        screens[viewer.number]?[id]?.messages[seq] = ShownState(message)
+    }
+
+    /// The next of a conversation comes to a device, or a range that is no more: in order, and nothing is left out.
+    func comes(
+        _ first: UInt64, upTo last: UInt64, of id: ConversationID, _ known: ChatLedger.Conversation,
+        to viewer: Viewer, on connection: UInt64, _ what: @autoclosure () -> String
+    ) {
+        let name = "\(viewer.user)/\(viewer.device)"
         var screen = screens[viewer.number]?[id] ?? Screen()
-        if viewer.isLate, !screen.isStarted { screen.shown = seq - 1 }
+        if viewer.isLate, !screen.isStarted { screen.shown = first - 1 }
         screen.isStarted = true
         screen.enter(connection)
-        if seq <= screen.last {
-            fail("\(name) is shown \(seq) of \(id) after \(screen.last) on one connection")
+        if first <= screen.last {
+            fail("\(name) is \(what()) of \(id) after \(screen.last) on one connection")
         }
-        screen.last = seq
-        screen.messages[seq] = ShownState(message)
-        if seq > screen.shown,
-            let gap = (screen.shown + 1..<seq).first(where: {
-                isOwed(Seq($0), with: Seq(seq), known, viewer)
+        screen.last = last
+        if first > screen.shown,
+            let gap = (screen.shown + 1..<first).first(where: {
+                isOwed(Seq($0), with: Seq(first), known, viewer)
             })
         {
-            fail("\(name) is shown \(seq) of \(id) without \(gap)")
+            fail("\(name) is \(what()) of \(id) without \(gap)")
         }
-        screen.shown = max(screen.shown, seq)
+        screen.shown = max(screen.shown, last)
         screens[viewer.number, default: [:]][id] = screen
     }
 
@@ -273,7 +284,8 @@ final class ChatChecker {
                 fail("\(viewer.user) reads \(message.seq) of \(id) after \(messages[place - 1].seq)")
             }
         }
-        let mustShow = known.stays[viewer.user]?.contains { $0.includes(floor) } ?? false
+        let mustShow =
+            floor > known.gone && known.stays[viewer.user]?.contains { $0.includes(floor) } ?? false
         if newest, mustShow, (messages.first?.seq ?? 0) < floor.raw {
             fail("\(viewer.user) reads \(id) up to \(messages.first?.seq ?? 0) after \(floor) was told of")
         }
@@ -360,7 +372,7 @@ final class ChatChecker {
             if row.lastAt != known.messages.last?.timestamp {
                 return "\(id) is listed with an older activity"
             }
-            let preview = known.messages.last?.preview(for: user) ?? ""
+            let preview = known.isHeadGone ? "" : known.messages.last?.preview(for: user) ?? ""
             if row.preview != preview { return "\(id) is listed with \"\(row.preview)\", not \"\(preview)\"" }
             if known.isGroup && row.title != known.title { return "\(id) is listed as \(row.title)" }
         }

@@ -31,6 +31,7 @@ extension ChatLedger {
         guard var conversation = conversations[id], let message = conversation.message(event.seq),
             message.messageID == command.request.message, event.messageID == message.messageID
         else { return "\(name) is of no message" }
+        if event.seq <= conversation.gone { return "\(name) changes what is gone" }
         if message.isSystem { return "\(name) changes a system message" }
         if !conversation.shows(event.seq, to: actor) { return "\(name): it cannot see it" }
         let change = command.request.change

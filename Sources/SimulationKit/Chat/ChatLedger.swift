@@ -48,6 +48,8 @@ struct ChatLedger {
         /// Of the last change of a message.
         var rev = Rev.zero
         var title = ""
+        /// Up to here the operator's retention has taken everything.
+        var gone = Seq.zero
 
         var head: Seq { Seq(UInt64(messages.count)) }
         var users: [UserID] { stays.keys.sorted() }
@@ -80,12 +82,12 @@ struct ChatLedger {
             func ordinal(_ seq: Seq) -> Int { message(seq)?.ordinal ?? 0 }
             let marks = [watermarks[user]?.read ?? .zero, lastSent[user] ?? .zero]
             let beforeJoin = Seq(visible.lowerBound - 1)
-            let floor = (marks + [beforeJoin]).map(ordinal).max() ?? 0
+            let floor = (marks + [beforeJoin, gone]).map(ordinal).max() ?? 0
             return max(0, ordinal(Seq(visible.upperBound)) - floor)
         }
     }
 
-    private struct SendKey: Hashable {
+    struct SendKey: Hashable {
         var conversation: ConversationID
         var sender: UserID
         var id: ClientMessageID
@@ -100,7 +102,9 @@ struct ChatLedger {
     private(set) var blockedSince: [ConversationID: Int] = [:]
     /// Commands that were applied.
     private(set) var commands = 0
-    private var seqs: [SendKey: Seq] = [:]
+    var seqs: [SendKey: Seq] = [:]
+    /// Messages that retention took.
+    var forgotten = 0
     private var blockedOnce: Set<SendKey> = []
     private var versions: [UserID: InboxVersion] = [:]
 
@@ -144,6 +148,9 @@ struct ChatLedger {
             for (mark, outcome) in zip(batch.marks, outcomes) {
                 if let wrong = committed(mark, outcome) { return wrong }
             }
+            return nil
+        case (.retention(let command), .forgotten):
+            committed(command)
             return nil
         case (.eraseMember(let command), .memberErased(let outcome)): return committed(command, outcome)
         case (.account(let command), .account(let outcome)) where outcome.isErased:

@@ -56,6 +56,7 @@ final class ChatShell {
         self.bootEpoch = UInt64(bootEpoch)
         var limits = Limits()
         limits.fanoutDirectMax = plan.directMax
+        limits.retentionMilliseconds = plan.retention
         self.limits = limits
         pushRules =
             plan.wakesDevices

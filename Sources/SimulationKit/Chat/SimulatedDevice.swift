@@ -142,6 +142,8 @@ struct ChatPlan {
     var types = false
     /// Devices watch who is there: chance of its own, `nil` where they do not.
     var presence: SeededGenerator?
+    /// Milliseconds that messages are kept; zero: for ever.
+    var retention: UInt64 = 0
     /// A user ends its account.
     var erasesAccounts = false
     /// Messages are edited, deleted, reacted and replied to.

@@ -36,6 +36,7 @@ extension Simulation {
             chat.devices[number].lastMessage[message.conversation] = object.text("message_id").map {
                 (message.seq, $0)
             }
+        case "gone": chat.checker.gone(object, to: viewer, on: id)
         case "typing": chat.checker.typing(object, to: viewer, at: now)
         case "presence":
             noteWhoIsThere()

@@ -154,7 +154,9 @@ extension Simulation {
 
     /// An id that is stored, with another payload: 409.
     private func misuse(_ number: Int, on id: UInt64) {
-        guard let stored = chat.devices[number].stored.randomElement(using: &chat.devices[number].random)
+        guard let stored = chat.devices[number].stored.randomElement(using: &chat.devices[number].random),
+            // What is gone may be sent again with any payload.
+            chat.plan.retention == 0
         else { return }
         chat.devices[number].mismatches.insert(stored.id.text)
         send(.text(Self.frame(stored.id, stored.recipient, "something else")), up: id)
