@@ -34,14 +34,19 @@ extension ClientSession {
         let gone = watched.map(\.user).filter { users.contains($0) }
         guard !gone.isEmpty else { return }
         watched.removeAll { gone.contains($0.user) }
-        if watched.isEmpty { presenceDue = nil }
+        if watched.isEmpty {
+            presenceDue = nil
+            presenceRetryAt = nil
+        }
         out.append(.performAndForget(.subscribePresence(subscription(gone, isEnd: true))))
     }
 
     /// What this user may see of others has changed, or may have.
     mutating func subscribeAgain(out: inout [SessionDirective]) {
         guard !watched.isEmpty else { return }
-        perform(.subscribePresence(subscription(watched.map(\.user))), .nothing, out: &out)
+        presenceRetryAt = nil
+        let users = watched.map(\.user)
+        perform(.subscribePresence(subscription(users)), .presence(users), out: &out)
     }
 
     private func subscription(_ users: [UserID], isEnd: Bool = false) -> PresenceSubscription {
@@ -49,9 +54,15 @@ extension ClientSession {
             session: identity.session, viewer: identity.user, users: users, isEnd: isEnd)
     }
 
-    /// An answer is owed all the same: who cannot be asked about now is not seen, until its leader tells.
-    mutating func subscribed(_ users: [UserID], _ result: OperationResult, out: inout [SessionDirective]) {
-        guard case .refused = result else { return }
+    /// An answer is owed all the same: who cannot be asked about now is not seen, until its leader tells. It may know
+    /// nothing of this session yet, so it is asked again.
+    mutating func subscribed(
+        _ users: [UserID], _ result: OperationResult, now: Tick, out: inout [SessionDirective]
+    ) {
+        guard case .refused(let refusal) = result else { return }
+        if Self.isPassing(refusal.code), !watched.isEmpty {
+            presenceRetryAt = now + rules.presenceRetryMilliseconds
+        }
         for place in watched.indices where users.contains(watched[place].user) && watched[place].told == nil {
             let unknown = PresenceState(user: watched[place].user, online: false, lastSeen: nil)
             watched[place].told = unknown

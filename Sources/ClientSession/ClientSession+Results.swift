@@ -18,7 +18,7 @@ extension ClientSession {
         case .history(let ref): answerHistory(result, ref: ref, out: &out)
         case .receipt(let ref, let receipt): answerReceipt(result, ref: ref, receipt, now: now, out: &out)
         case .catchUp(let conversation): caughtUp(conversation, result, now: now, out: &out)
-        case .presence(let users): subscribed(users, result, out: &out)
+        case .presence(let users): subscribed(users, result, now: now, out: &out)
         case .nothing: break
         }
     }

@@ -9,6 +9,7 @@ extension ClientSession {
         if let flushDue { first = min(first, flushDue) }
         if isSynced, isCursorDirty { first = min(first, cursorDue) }
         if let presenceDue { first = min(first, presenceDue) }
+        if let presenceRetryAt { first = min(first, presenceRetryAt) }
         if let unwritableSince { first = min(first, unwritableSince + rules.slowMilliseconds) }
         for retry in retries { first = min(first, retry.at) }
         if case .retrying(let at) = registration { first = min(first, at) }
@@ -31,6 +32,7 @@ extension ClientSession {
         if case .retrying(let at) = registration, at <= now { register(isRenewal: wasOpened, out: &out) }
         retryCatchUps(now: now, out: &out)
         if let due = presenceDue, due <= now { writePresence(now: now, out: &out) }
+        if let due = presenceRetryAt, due <= now { subscribeAgain(out: &out) }
         settle(now: now, out: &out)
         writeCursor(now: now, out: &out)
     }

@@ -67,6 +67,8 @@ package struct ClientSession: Sendable {
     // Presence.
     var watched: [WatchedUser] = []
     var presenceDue: Tick?
+    /// When leaders are asked again about whom this client watches: they could not be.
+    var presenceRetryAt: Tick?
     var presenceWrittenAt: Tick?
     var typingBucket: TokenBucket
 

@@ -81,6 +81,7 @@ package final class SessionRules: Sendable {
     package let typingRatePerSecond = 3
     /// The pause before something refused for the moment is tried again.
     package let retryMilliseconds: UInt64 = 500
+    package let presenceRetryMilliseconds: UInt64 = 5_000
     /// A client that reads nothing for this long is closed.
     package let slowMilliseconds: UInt64 = 60_000
     /// Frames refused one after the other before the socket is closed.

@@ -55,6 +55,18 @@ import Wire
         #expect(rig.push(.presence(carl)) == ["presence"])
     }
 
+    @Test func whoCouldNotBeAskedIsAskedAgain() {
+        var rig = SessionRig.synced()
+        #expect(rig.frame(#"{"type":"presence_subscribe","user_ids":["bob"]}"#) == ["? watch bob"])
+        #expect(rig.answer(.refused(Refusal(.unavailable, "no leader"))) == ["presence"])
+        #expect(rig.pass(4_999) == [])
+        #expect(rig.pass(1) == ["? watch bob"])
+        #expect(rig.answer(.refused(Refusal(.unavailable, "no leader"))) == [], "it has its answer")
+        #expect(rig.pass(5_000) == ["? watch bob"])
+        #expect(rig.answer(.ok) == [])
+        #expect(rig.pass(5_000) == [])
+    }
+
     @Test func askingAgainIsAnsweredFromWhatIsKnown() {
         var rig = watching()
         rig.push(.presence(online))
