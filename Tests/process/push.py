@@ -121,6 +121,8 @@ async def not_told(cluster, providers):
         await alice.sent("bob", "muted")
         await carol.sent("bob", "not muted")
         await until(providers, 6, "of a muted conversation nothing is told, of another it is")
+        # What is there of before must not be taken for the next, nor be judged by other settings.
+        await idle(cluster)
         await rest(cluster, "PATCH", f"/v1/conversations/{conversation}/settings", {"muted_until": None})
 
         await rest(cluster, "PATCH", "/v1/users/me/settings", {
@@ -152,16 +154,21 @@ async def cleared(providers):
     return all(providers.cleared[name] for name in DEVICES.values())
 
 
+async def waiting(cluster):
+    answers = [await cluster.http(cluster.admin_port(n), "GET", "/node", seconds=5) for n in cluster.numbers]
+    return sum(answer.json["queues"]["pushes"]["depth"] for answer in answers)
+
+
+async def idle(cluster):
+    async def is_idle():
+        return await waiting(cluster) == 0
+    await poll("the outbox is empty", 20, is_idle)
+
+
 async def settled(cluster):
     """Until what was sent stood in the outbox, and stands there no more."""
-    async def waiting():
-        answers = [await cluster.http(cluster.admin_port(n), "GET", "/node", seconds=5) for n in cluster.numbers]
-        return sum(answer.json["queues"]["pushes"]["depth"] for answer in answers)
-
-    async def idle():
-        return await waiting() == 0
-    await poll("something is in the outbox", 10, waiting, every=0.02)
-    await poll("the outbox is empty", 20, idle)
+    await poll("something is in the outbox", 10, lambda: waiting(cluster), every=0.02)
+    await idle(cluster)
 
 
 async def failover(cluster, providers):
