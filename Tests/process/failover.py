@@ -75,12 +75,32 @@ async def test():
         check(p99 <= options.max_gap, f"the gap is at most {options.max_gap} s at p99", p99)
 
 
+async def leaders_seen(cluster, senders, number):
+    """Who leads each conversation as one node sees it."""
+    numbers = {m["node_id"]: m["number"] for m in (await cluster.admin(number, "/cluster"))["members"]}
+
+    async def leader(sender):
+        where = await cluster.admin(number, f"/cluster/locate?conversation_id={sender.conversation}")
+        return numbers.get(where["leader"])
+    return dict(zip(senders, await asyncio.gather(*(leader(sender) for sender in senders))))
+
+
 async def one_kill(cluster, senders, number):
-    """Kills the leader of one conversation; the gaps of those it led, and of those it has nothing to do with."""
-    victim, _ = await cluster.leader(senders[number % len(senders)].conversation)
-    leaders = {}
-    for sender in senders:
-        leaders[sender] = (await cluster.leader(sender.conversation, ask=victim))[0]
+    """Kills the node that leads most of what others carry; the gaps of those it led, and of those it has nothing to do
+    with."""
+    async def settled():
+        """All nodes agree on who leads, not all where all clients are, and everybody sends: whoever still comes back
+        from the kill before would be taken for one who notices this one."""
+        began = time.monotonic()
+        views = [await leaders_seen(cluster, senders, n) for n in cluster.numbers]
+        if any(view != views[0] for view in views) or None in views[0].values():
+            return None
+        if not all(s.times and s.times[-1] > began - 0.2 for s in senders):
+            return None
+        led = {n: sum(views[0][s] == n and s.node != n for s in senders) for n in cluster.numbers}
+        victim = max(led, key=led.get)
+        return (views[0], victim) if led[victim] else None
+    leaders, victim = await poll("all nodes agree on the leaders, and all conversations take sends", 60, settled)
     led = [s for s in senders if leaders[s] == victim and s.node != victim]
     unled = [s for s in senders if leaders[s] != victim and s.node != victim]
     since = time.monotonic()
