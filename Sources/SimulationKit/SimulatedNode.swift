@@ -104,6 +104,7 @@ final class SimulatedNode {
     /// Nodes that wait for their admission, by the log index of the proposal.
     var admissions: [LogIndex: JoinRequest] = [:]
     var liveness: [NodeID: Coordinator.Liveness] = [:]
+    var startedAt = Tick.zero
     /// The latest of every member that gossip has told of.
     var incarnations: [NodeID: Incarnation] = [:]
     var leaders = LeaderHints()

@@ -157,7 +157,9 @@ extension Simulation {
         }
         guard node.coordinatorPending.isEmpty else { return }
         let commands = coordinator.nextCommands(
-            state: node.metadata, liveness: node.liveness, metadataGroup: status, now: tick)
+            state: node.metadata,
+            liveness: node.liveness.withUnheard(of: node.metadata, since: node.startedAt, now: tick),
+            metadataGroup: status, now: tick)
         for command in commands {
             guard
                 case .success(let position) = node.raft.propose(

@@ -134,6 +134,7 @@ extension Simulation {
             epoch: node.identity.bootEpoch, nonce: UInt64(node.boots), unseen: node.identity.unseen)
         node.identity.unseen = node.stamp
         node.forget(settings: settings, random: &random)
+        node.startedAt = tick
         if node.isRolledBack { return askToComeBack(node) }
         node.snapshotPace = SnapshotPace(bytesPerSecond: plan.moveBytesPerSecond, now: tick)
         schedule(

@@ -165,6 +165,23 @@ private struct Driver {
         #expect(Coordinator().nextCommands(state: state, liveness: driver.liveness, now: Tick(1)).isEmpty)
     }
 
+    /// All nodes have restarted, and one never came back: gossip has never heard of it, and its move is taken back.
+    @Test func whoWasNeverHeardOfSinceAStartIsGone() throws {
+        var state = formedCluster(up: 4)
+        _ = state.apply(.planMove(PartitionID(0), target: [1, 2, 4].map(metadataNode), version: 1))
+        let move = try #require(state.partitions[0].move)
+        let heard = Driver(state: state, alive: [1, 2, 3]).liveness.filter { $0.value.isAlive }
+        let start = Tick(50)
+        func commands(_ now: Tick) -> [MetadataCommand] {
+            Coordinator(replaceAfterMilliseconds: 60_000).nextCommands(
+                state: state, liveness: heard.withUnheard(of: state, since: start, now: now), now: now)
+        }
+        #expect(commands(start + (Coordinator.unheardMilliseconds - 1)).isEmpty)
+        #expect(
+            commands(start + Coordinator.unheardMilliseconds) == [.abortMove(PartitionID(0), move: move.id)])
+        #expect(commands(start + 60_000) == [.setMemberState(metadataNode(4), .dead)])
+    }
+
     /// One of three leaves and there is nobody to take its place: the two that stay must both live, or the group
     /// that has a quorum now would have none.
     @Test func aMoveNeverLeavesTooFewWhoLive() throws {

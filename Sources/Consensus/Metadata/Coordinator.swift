@@ -30,6 +30,9 @@ package struct Coordinator: Sendable {
         }
     }
 
+    /// Gossip has met everybody who is there within this time of a start.
+    package static let unheardMilliseconds: UInt64 = 10_000
+
     /// Silence after which a member is given up and its replicas are rebuilt elsewhere.
     package var replaceAfterMilliseconds: UInt64 = 600_000
 
@@ -42,7 +45,7 @@ package struct Coordinator: Sendable {
     /// - Parameters:
     ///   - metadataGroup: group 0 on its leader: whoever votes in it cannot have left.
     ///   - liveness: a member that is not in it counts as neither alive nor dead: nothing is done to
-    ///     it and nothing is given to it.
+    ///     it and nothing is given to it (see `withUnheard`).
     package func nextCommands(
         state: ClusterMetadata, liveness: [NodeID: Liveness], metadataGroup: RaftStatus? = nil, now: Tick
     ) -> [MetadataCommand] {
@@ -197,6 +200,17 @@ package struct Coordinator: Sendable {
 }
 
 extension [NodeID: Coordinator.Liveness] {
+    /// Members of whom nothing was heard since `start` count as gone since then, once there was time to hear of them:
+    /// when all nodes have restarted, gossip knows nothing of one that never comes back.
+    package func withUnheard(of state: ClusterMetadata, since start: Tick, now: Tick) -> Self {
+        guard now.since(start) >= Coordinator.unheardMilliseconds else { return self }
+        var all = self
+        for member in state.members.values where member.state != .left && all[member.node] == nil {
+            all[member.node] = Coordinator.Liveness(isAlive: false, since: start)
+        }
+        return all
+    }
+
     /// A group must not go to nodes of which a majority is not there: three replicas of which two live would become
     /// two of which one lives, and nothing could be committed any more.
     fileprivate func hasLivingMajority(of nodes: [NodeID]) -> Bool {

@@ -97,7 +97,9 @@ extension ShardActor {
         // Planning looks at every partition: it is done for news, and now and then because time passes.
         let now = clock.tick()
         let seen = CoordinatorInput(
-            epoch: host.state.epoch, liveness: liveness(), configuration: status.configuration,
+            epoch: host.state.epoch,
+            liveness: liveness().withUnheard(of: host.state, since: startedAt, now: now),
+            configuration: status.configuration,
             isConfigurationInFlight: status.isConfigurationInFlight)
         guard seen != coordinated?.input || now.since(coordinated?.at ?? .zero) >= Self.coordinateMilliseconds
         else { return }

@@ -65,6 +65,7 @@ actor ShardActor {
     /// What the coordinator saw last, and when.
     var coordinated: (input: CoordinatorInput, at: Tick)?
     let liveness: @Sendable () -> [NodeID: Coordinator.Liveness]
+    let startedAt: Tick
     var isPumpScheduled = false
     var isFlushing = false
     var lastFlush: Tick = .zero
@@ -91,6 +92,7 @@ actor ShardActor {
         coordinator = parts.coordinator
         nextTransfer = parts.seed >> 20 | 1
         liveness = parts.liveness
+        startedAt = parts.clock.tick()
         recovered = parts.recovered
         snapshotPace = SnapshotPace(
             bytesPerSecond: parts.moveBytesPerSecond, now: parts.clock.tick())
