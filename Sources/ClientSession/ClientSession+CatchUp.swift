@@ -10,7 +10,7 @@ extension ClientSession {
         wasOpened = true
         for row in opened.settings { settings(row, frame: ServerFrame.conversation(row), out: &out) }
         // The news that its settings changed may have been lost with the leader before.
-        if isSynced { subscribeAgain(out: &out) }
+        subscribeAgain(out: &out)
         if case .openingAgain = registration {
             register(isRenewal: true, out: &out)
         } else {

@@ -45,6 +45,15 @@ import Wire
         #expect(rig.pass(1_000) == [])
     }
 
+    /// What the viewer may see was asked before the user's leader knew this session: a change in between was not told.
+    @Test func watchesAreAskedAboutAgainOnceTheSessionIsKnown() {
+        var rig = SessionRig()
+        rig.opened()
+        #expect(rig.frame(#"{"type":"presence_subscribe","user_ids":["bob"]}"#) == ["? watch bob"])
+        #expect(
+            rig.answer(.opened(SessionOpened(version: InboxVersion(3), missed: []))).contains("? watch bob"))
+    }
+
     @Test func anAnswerIsOwedWhoeverCannotBeAsked() {
         var rig = SessionRig.synced()
         rig.frame(#"{"type":"presence_subscribe","user_ids":["bob","carl"]}"#)
