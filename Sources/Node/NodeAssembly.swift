@@ -126,6 +126,7 @@ final class NodeAssembly: Sendable {
         let parts = try await assemble(identity, node: node, cluster: cluster, transport: transport)
         self.parts.withLockedValue { $0 = parts }
         _ = try await parts.gateway.start()
+        ListeningSockets.closeOnExec()
         logger.info("listening for clients", metadata: ["net.address": "\(configuration.listen.client)"])
     }
 

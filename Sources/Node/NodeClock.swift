@@ -19,8 +19,10 @@ package struct NodeClock: Sendable {
     }
 }
 
-/// Ends the process when going on could break a promise (rule D1): the reason goes to standard error first.
+/// Ends the process when going on could break a promise (rule D1): the reason goes to standard error first. It is no
+/// crash, so nobody is to look for its cause in a backtrace, which takes time and can hang.
 func stopProcess(_ reason: String) -> Never {
     FileHandle.standardError.write(Data("martlet: fatal: \(reason)\n".utf8))
+    signal(SIGABRT, SIG_DFL)
     abort()
 }

@@ -35,6 +35,18 @@ async def one_directory_one_process(cluster):
     check("another process uses the data directory" in node.output, "and says why", node.output)
 
 
+def ports_are_not_inherited(cluster):
+    """What a crashed node leaves behind, for instance a program that writes its backtrace, must not keep its ports."""
+    pid = cluster.pid(1)
+    held = set()
+    for table, state in (("tcp", "0A"), ("tcp6", "0A"), ("udp", "07"), ("udp6", "07")):
+        lines = pathlib.Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]
+        held |= {f"socket:[{fields[9]}]" for fields in map(str.split, lines) if fields[3] == state}
+    files = [n for n in os.listdir(f"/proc/{pid}/fd") if os.readlink(f"/proc/{pid}/fd/{n}") in held]
+    flags = [int(pathlib.Path(f"/proc/{pid}/fdinfo/{n}").read_text().split("flags:")[1].split()[0], 8) for n in files]
+    equal([bool(flag & os.O_CLOEXEC) for flag in flags], [True] * 4, "no other program inherits the four ports of a node")
+
+
 async def one_cluster(cluster, extra):
     configuration = node_file(cluster, extra / "second", 9)
     result = martlet("init", "--config", str(configuration))
@@ -188,6 +200,7 @@ async def test():
     async with Cluster(3).running() as cluster:
         extra = pathlib.Path(cluster.directory) / "extra"
         extra.mkdir()
+        ports_are_not_inherited(cluster)
         await one_directory_one_process(cluster)
         await one_cluster(cluster, extra)
         await strangers(cluster, extra)
