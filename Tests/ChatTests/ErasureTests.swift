@@ -238,6 +238,23 @@ import Wire
         #expect(row?.isMember == false && row?.preview == "")
     }
 
+    /// The first row of a group comes when its member has written, left and ended its account.
+    @Test func aRowOfAGroupThatWasLeftCanComeLateToo() {
+        let cluster = TestCluster()
+        for user in [ann, bob] { _ = cluster.call(.ensureUser(user)) }
+        cluster.lossPercent = 100
+        let creation = GroupCreation(name: "club", members: [ann])
+        _ = cluster.call(.group(GroupRequest(group: club, actor: bob, change: .create(creation))))
+        _ = cluster.send(ann, to: .group(club), "1", "mine")
+        _ = cluster.call(.group(GroupRequest(group: club, actor: ann, change: .leave)))
+        #expect(cluster.store(of: ann).reader.inboxRow(ann, club) == nil)
+        _ = erase(cluster, ann)
+        cluster.lossPercent = 0
+        cluster.advance(30_000)
+        #expect(!history(cluster, club, bob).map(\.content).contains("mine"))
+        #expect(cluster.store(of: ann).reader.erasures(limit: 10).isEmpty)
+    }
+
     @Test func aRowThatComesLateIsForgottenToo() {
         let cluster = TestCluster()
         for user in [ann, bob] { _ = cluster.call(.ensureUser(user)) }

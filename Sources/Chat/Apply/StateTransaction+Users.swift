@@ -62,13 +62,13 @@ extension StateTransaction {
         return store(row, over: before, of: update.user)
     }
 
-    /// A conversation that an erased user's row did not know has yet to forget the user, and so has a group that took the
-    /// user in again since; of the others nothing is news any more.
+    /// A conversation that an erased user's row did not know has yet to forget the user, also one that it had left by then,
+    /// and so has a group that took the user in again since; of the others nothing is news any more.
     private mutating func applyToErased(_ update: InboxUpdate, before: InboxRow?) -> InboxRow? {
         #if MUTANTS
         if Mutant.active == .erasureMissesLateRows { return nil }
         #endif
-        guard update.row.isMember else { return nil }
+        guard update.row.isMember || before == nil else { return nil }
         var row = (before ?? update.row).blank
         if let before {
             guard before.kind == .group, update.row.memberEpoch > before.memberEpoch else { return nil }
