@@ -170,8 +170,8 @@ package struct MultiRaft: Sendable {
         return update(slot, body)
     }
 
-    /// Hands leadership to the voter on `node`. False: not the leader, no such voter, its disk is nearly full, or
-    /// a hand-over is under way. Proposals are refused until it ends, at most an election timeout.
+    /// Hands leadership to the voter on `node`. False: not the leader, no such voter, it is silent, its disk is nearly
+    /// full, or a hand-over is under way. Proposals are refused until it ends, at most twice `transferMilliseconds`.
     package mutating func transferLeadership(group: GroupID, to node: NodeID) -> Bool {
         guard let slot = slots[group], !lowDisks.contains(node) else { return false }
         let now = effects.now

@@ -61,12 +61,15 @@ extension RaftGroup {
 
     // MARK: Hand-over
 
-    /// Hands leadership to the voter on `node`; false when there is no such voter or this is not the leader.
+    /// Hands leadership to the voter on `node`; false when there is no such voter, it is silent, or this is not the
+    /// leader.
     mutating func transferLeadership(to node: NodeID, now: Tick, _ effects: inout RaftEffects) -> Bool {
         guard role == .leader, transfer == nil, node != self.node,
-            let heir = configuration.voters.first(where: { $0.node == node })
+            let heir = configuration.voters.first(where: { $0.node == node }),
+            let follower = progress.first(where: { $0.replica == heir }),
+            now.since(follower.lastContact) <= 2 * settings.heartbeatMilliseconds
         else { return false }
-        transfer = LeadershipTransfer(to: heir, deadline: now + settings.electionMinMilliseconds)
+        transfer = LeadershipTransfer(to: heir, deadline: now + settings.transferMilliseconds)
         orderTransferIfReady(&effects)
         needsFlush = true
         return true
@@ -78,6 +81,7 @@ extension RaftGroup {
             let heir = progress.first(where: { $0.replica == transfer.to }), heir.matched == log.lastIndex
         else { return }
         self.transfer?.isOrdered = true
+        self.transfer?.deadline = effects.now + settings.transferMilliseconds
         send(.timeoutNow, to: heir.replica, after: hardStateSequence, &effects)
     }
 }
