@@ -1,3 +1,4 @@
+import Chat
 import NIOConcurrencyHelpers
 import NIOCore
 import Vocabulary
@@ -10,21 +11,11 @@ final class PresenceKeeper: Sendable {
     /// Watches of one frame at most.
     private static let batchMax = 1_000
 
-    private struct Place: Hashable {
-        var session: UInt64
-        var user: UserID
-    }
-
-    private struct State {
-        var watches: [GroupID: [Place: PresenceWatch]] = [:]
-        var users: [UInt64: Set<UserID>] = [:]
-    }
-
     private let state: NodeState
     private let sessions: SessionHub
     private let loop: any EventLoop
     private let router: LoopRouter
-    private let kept = NIOLockedValueBox(State())
+    private let kept = NIOLockedValueBox(PresenceWatches())
     private let ticker = NIOLockedValueBox<RepeatedTask?>(nil)
 
     init(state: NodeState, sessions: SessionHub, loop: any EventLoop, router: LoopRouter) {
@@ -49,51 +40,40 @@ final class PresenceKeeper: Sendable {
         _ subscription: PresenceSubscription, completion: @escaping @Sendable (OperationResult) -> Void
     ) {
         loop.execute { [self] in
+            let count = state.partitionCount
+            let number = subscription.session.number
             if subscription.isEnd {
-                end(subscription.session.number, subscription.users)
+                tell(kept.withLockedValue { $0.end(number, subscription.users, partitions: count) })
                 return completion(.ok)
             }
+            let question = kept.withLockedValue { $0.ask(subscription) }
             router.assumeIsolated { router in
-                router.sights(
-                    viewer: subscription.viewer, of: subscription.users, partitionCount: state.partitionCount
-                ) { result in
-                    switch result {
-                    case .failure(let refusal): completion(.refused(refusal))
-                    case .success(let sights): self.begin(subscription, sights, completion: completion)
-                    }
+                router.sights(viewer: subscription.viewer, of: subscription.users, partitionCount: count) {
+                    result in
+                    self.answered(question, subscription, result, completion: completion)
                 }
             }
         }
     }
 
-    private func begin(
-        _ subscription: PresenceSubscription, _ sights: [PresenceSight],
+    private func answered(
+        _ question: UInt64, _ subscription: PresenceSubscription, _ result: Result<[PresenceSight], Refusal>,
         completion: @escaping @Sendable (OperationResult) -> Void
     ) {
-        let watches = zip(subscription.users, sights).map {
-            PresenceWatch(
-                session: subscription.session, viewer: subscription.viewer, user: $0, sight: $1)
-        }
         let count = state.partitionCount
-        let number = subscription.session.number
-        let isAttached = kept.withLockedValue { kept in
+        let batches = kept.withLockedValue { kept in
             // Asked under the lock: `detach` comes after the session has left the hub, and takes it too.
-            guard sessions.registration(number) != nil else { return false }
-            for watch in watches {
-                kept.users[number, default: []].insert(watch.user)
-                kept.watches[.of(watch.user, count), default: [:]][Place(session: number, user: watch.user)] =
-                    watch
-            }
-            return true
+            let isAttached = sessions.registration(subscription.session.number) != nil
+            return kept.answered(
+                question, subscription, isAttached ? try? result.get() : nil, partitions: count)
         }
-        guard isAttached else { return completion(.ok) }
-        let byGroup = Dictionary(grouping: watches) { GroupID.of($0.user, count) }
-        guard !byGroup.isEmpty else { return completion(.ok) }
-        let gathering = Gathering(count: byGroup.count, loop: loop) { (_: [Bool], refusal: Refusal?) in
+        if case .failure(let refusal) = result { return completion(.refused(refusal)) }
+        guard !batches.isEmpty else { return completion(.ok) }
+        let gathering = Gathering(count: batches.count, loop: loop) { (_: [Bool], refusal: Refusal?) in
             completion(refusal.map { .refused($0) } ?? .ok)
         }
-        for (group, watches) in byGroup.sorted(by: { $0.key < $1.key }) {
-            send(watches, to: group) { result in
+        for batch in batches {
+            send(batch.watches, to: batch.group) { result in
                 if case .refused(let refusal) = result {
                     gathering.fail(refusal)
                 } else {
@@ -105,27 +85,14 @@ final class PresenceKeeper: Sendable {
 
     /// The session is gone, also from the hub.
     func detach(_ session: UInt64) {
-        guard let users = kept.withLockedValue({ $0.users[session] }) else { return }
-        loop.execute { self.end(session, Array(users)) }
+        loop.execute { [self] in
+            let count = state.partitionCount
+            tell(kept.withLockedValue { $0.end(session, partitions: count) })
+        }
     }
 
-    private func end(_ session: UInt64, _ users: [UserID]) {
-        let count = state.partitionCount
-        let ended = kept.withLockedValue { kept in
-            users.compactMap { user -> PresenceWatch? in
-                let group = GroupID.of(user, count)
-                kept.users[session]?.remove(user)
-                if kept.users[session]?.isEmpty == true { kept.users[session] = nil }
-                let place = Place(session: session, user: user)
-                guard var watch = kept.watches[group]?.removeValue(forKey: place) else { return nil }
-                if kept.watches[group]?.isEmpty == true { kept.watches[group] = nil }
-                watch.sight = nil
-                return watch
-            }
-        }
-        for (group, watches) in Dictionary(grouping: ended, by: { GroupID.of($0.user, count) }) {
-            send(watches, to: group) { _ in }
-        }
+    private func tell(_ batches: [PresenceWatches.Batch]) {
+        for batch in batches { send(batch.watches, to: batch.group) { _ in } }
     }
 
     /// A partition's leader changed: the new one knows of no watches.
@@ -134,12 +101,12 @@ final class PresenceKeeper: Sendable {
     /// A link to a peer opened: leaders behind it may have dropped this node's watches.
     func repeatAll() {
         loop.execute { [self] in
-            for group in kept.withLockedValue({ $0.watches.keys.sorted() }) { repeatWatches(of: group) }
+            for group in kept.withLockedValue({ $0.groups }) { repeatWatches(of: group) }
         }
     }
 
     private func repeatWatches(of group: GroupID) {
-        let watches = kept.withLockedValue { $0.watches[group].map { Array($0.values) } ?? [] }
+        let watches = kept.withLockedValue { $0.repeated(of: group) }
         for start in stride(from: 0, to: watches.count, by: Self.batchMax) {
             send(Array(watches[start..<min(start + Self.batchMax, watches.count)]), to: group) { _ in }
         }

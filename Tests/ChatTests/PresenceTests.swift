@@ -219,6 +219,21 @@ struct PresenceTests {
         #expect(board.watcherCount == 0)
     }
 
+    @Test func whoWatchesAnewIsToldAgain() {
+        var board = PresenceBoard(limits: Limits())
+        let watch = PresenceWatch(
+            session: SessionKey(node: cluster.node, number: 1), viewer: ann, user: bob,
+            sight: PresenceSight(lastSeen: .everyone, online: .everyone, isBlocking: false))
+        var end = watch
+        end.sight = nil
+        let states: PresenceBoard.States = { PresenceState(user: $0, online: false, lastSeen: nil) }
+        let reader = TestStore().reader
+        #expect(board.watch([end, watch], now: Tick(0), states: states, reader: reader).count == 1)
+        #expect(board.watch([watch], now: Tick(10), states: states, reader: reader).isEmpty)
+        #expect(board.watch([end, watch], now: Tick(20), states: states, reader: reader).count == 1)
+        #expect(board.watcherCount == 1)
+    }
+
     @Test func oneUserHasABoundedNumberOfWatchers() {
         var limits = Limits()
         limits.presenceWatchersMax = 3

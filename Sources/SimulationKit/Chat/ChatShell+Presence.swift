@@ -5,12 +5,6 @@ import Wire
 
 /// What a node remembers of its sessions' watches.
 struct KeptWatches {
-    struct Place: Hashable, Comparable {
-        var session: UInt64
-        var user: UserID
-        static func < (a: Self, b: Self) -> Bool { (a.session, a.user) < (b.session, b.user) }
-    }
-
     /// A subscription whose leaders are being told.
     struct Gathering {
         var session: UInt64
@@ -21,8 +15,7 @@ struct KeptWatches {
 
     static let repeatMilliseconds: UInt64 = 30_000
 
-    var watches: [GroupID: [Place: PresenceWatch]] = [:]
-    var users: [UInt64: Set<UserID>] = [:]
+    var watches = PresenceWatches()
     var gatherings: [UInt64: Gathering] = [:]
     var lastGathering: UInt64 = 0
     var nextRepeat: Tick = .zero
@@ -36,35 +29,33 @@ extension ChatShell {
         var token: OperationToken?
         if case .session(_, let asked) = completion { token = asked }
         if subscription.isEnd {
-            end(session, subscription.users)
+            tell(kept.watches.end(session, subscription.users, partitions: partitionCount))
             return finish(session, token, .ok)
         }
         let request = PrivacyRequest.sights(viewer: subscription.viewer, of: subscription.users)
-        perform(.privacy(request), .sights(subscription, token))
+        let question = kept.watches.ask(subscription)
+        perform(.privacy(request), .sights(question, subscription, token))
     }
 
-    func saw(_ subscription: PresenceSubscription, _ token: OperationToken?, _ result: OperationResult) {
+    func saw(
+        _ question: UInt64, _ subscription: PresenceSubscription, _ token: OperationToken?,
+        _ result: OperationResult
+    ) {
         let session = subscription.session.number
-        guard case .privacy(.sights(let sights)) = result, sights.count == subscription.users.count else {
-            return finish(session, token, result)
+        var answer: [PresenceSight]?
+        if case .privacy(.sights(let sights)) = result, sights.count == subscription.users.count {
+            answer = sights
         }
-        guard sockets[session] != nil else { return }
-        var byGroup: [GroupID: [PresenceWatch]] = [:]
-        for (user, sight) in zip(subscription.users, sights) {
-            let watch = PresenceWatch(
-                session: subscription.session, viewer: subscription.viewer, user: user, sight: sight)
-            kept.users[session, default: []].insert(user)
-            kept.watches[group(of: user), default: [:]][.init(session: session, user: user)] = watch
-            byGroup[group(of: user), default: []].append(watch)
-        }
+        let batches = kept.watches.answered(
+            question, subscription, sockets[session] == nil ? nil : answer, partitions: partitionCount)
+        guard answer != nil else { return finish(session, token, result) }
+        guard !batches.isEmpty else { return finish(session, token, .ok) }
         kept.lastGathering += 1
         let number = kept.lastGathering
         if let token {
-            kept.gatherings[number] = .init(session: session, token: token, left: byGroup.count)
+            kept.gatherings[number] = .init(session: session, token: token, left: batches.count)
         }
-        for (_, watches) in byGroup.sorted(by: { $0.key < $1.key }) {
-            perform(.watchPresence(watches), .watching(number))
-        }
+        for batch in batches { perform(.watchPresence(batch.watches), .watching(number)) }
     }
 
     func watching(_ number: UInt64, _ result: OperationResult) {
@@ -81,34 +72,19 @@ extension ChatShell {
         step(session) { $0.finished(token, result, now: now.tick, out: &$1) }
     }
 
-    private func group(of user: UserID) -> GroupID { GroupID(PartitionID.of(user, count: partitionCount)) }
-
     /// The session is gone.
-    func endWatches(of session: UInt64) { end(session, kept.users[session]?.sorted() ?? []) }
+    func endWatches(of session: UInt64) { tell(kept.watches.end(session, partitions: partitionCount)) }
 
-    private func end(_ session: UInt64, _ users: [UserID]) {
-        var byGroup: [GroupID: [PresenceWatch]] = [:]
-        for user in users.sorted() {
-            kept.users[session]?.remove(user)
-            if kept.users[session]?.isEmpty == true { kept.users[session] = nil }
-            let group = group(of: user)
-            guard var watch = kept.watches[group]?.removeValue(forKey: .init(session: session, user: user))
-            else { continue }
-            if kept.watches[group]?.isEmpty == true { kept.watches[group] = nil }
-            watch.sight = nil
-            byGroup[group, default: []].append(watch)
-        }
-        for (_, watches) in byGroup.sorted(by: { $0.key < $1.key }) {
-            perform(.watchPresence(watches), .nobody)
-        }
+    private func tell(_ batches: [PresenceWatches.Batch]) {
+        for batch in batches { perform(.watchPresence(batch.watches), .nobody) }
     }
 
     func repeatWatches(of group: GroupID) {
-        let watches = kept.watches[group]?.sorted { $0.key < $1.key }.map(\.value) ?? []
+        let watches = kept.watches.repeated(of: group)
         if !watches.isEmpty { perform(.watchPresence(watches), .nobody) }
     }
 
     func repeatAllWatches() {
-        for group in kept.watches.keys.sorted() { repeatWatches(of: group) }
+        for group in kept.watches.groups { repeatWatches(of: group) }
     }
 }

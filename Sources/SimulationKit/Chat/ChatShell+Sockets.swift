@@ -28,7 +28,7 @@ enum Completion {
     /// Whom the user of a push job has blocked, of those who wrote these messages.
     case pushSights(UInt64, [MessageRecord])
     /// What a viewer's own settings let it see; whom the session asks for.
-    case sights(PresenceSubscription, OperationToken?)
+    case sights(UInt64, PresenceSubscription, OperationToken?)
     /// Leaders that are told of watches.
     case watching(UInt64)
 }
@@ -182,7 +182,7 @@ extension ChatShell {
         case .nobody: break
         case .push(let id): readForPush(id, result)
         case .pushSights(let id, let messages): sawForPush(id, messages, result)
-        case .sights(let subscription, let token): saw(subscription, token, result)
+        case .sights(let question, let subscription, let token): saw(question, subscription, token, result)
         case .watching(let number): watching(number, result)
         case .erasure(let request, let group):
             perform(led[group]?.machines.users.erased(request, result, now: now) ?? [], group)
