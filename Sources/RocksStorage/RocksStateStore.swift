@@ -116,6 +116,9 @@ package final class RocksStateStore: StateStore, @unchecked Sendable {
         return rocksdb_property_int(database.handle, name, &value) == 0 ? value : nil
     }
 
+    /// Memory of what was written since the last flush began.
+    package var unflushedBytes: UInt64 { property("rocksdb.cur-size-active-mem-table") ?? 0 }
+
     /// Memory of the tables being written, of the block cache and of the readers of files.
     package var memoryBytes: UInt64 {
         [

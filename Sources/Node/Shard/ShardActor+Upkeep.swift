@@ -44,6 +44,11 @@ extension ShardActor {
     private static let entriesInMemoryMax = 200_000
     private static let bytesInMemoryMax = 128 << 20
     private static let urgentFlushMilliseconds: UInt64 = 1_000
+    /// So many bytes that were not flushed are flushed ahead of time, but not more often than this: a small table in
+    /// memory stays in the processor's cache, and writing it out holds nobody up. Under full load the store's own bound
+    /// comes first, since many small tables cost more than they save.
+    private static let earlyFlushBytes: UInt64 = 8 << 20
+    private static let earlyFlushMilliseconds: UInt64 = 5_000
 
     /// Replicas as the log has them; called before `start`.
     func restore(_ recovered: [RecoveredReplica], buried: [GroupID: Set<ReplicaID>]) {
@@ -82,10 +87,11 @@ extension ShardActor {
             total + (raft.status(of: group).map { $0.lastIndex.distance(after: $0.firstIndex) } ?? 0)
         }
         let isUrgent = entries > Self.entriesInMemoryMax || raft.logByteCount > Self.bytesInMemoryMax
-        guard now.since(lastFlush) >= (isUrgent ? Self.urgentFlushMilliseconds : Self.flushMilliseconds)
-        else {
-            return
-        }
+        let waited = now.since(lastFlush)
+        let isDue =
+            waited >= Self.flushMilliseconds || isUrgent && waited >= Self.urgentFlushMilliseconds
+            || waited >= Self.earlyFlushMilliseconds && store.unflushedBytes >= Self.earlyFlushBytes
+        guard isDue else { return }
         isFlushing = true
         lastFlush = now
         let shards = ports.shards
