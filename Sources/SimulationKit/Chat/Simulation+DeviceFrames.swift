@@ -90,6 +90,9 @@ extension Simulation {
         let user = chat.devices[number].viewer.user
         // Refused for a block that is lifted since, and asked again because that answer was lost on the way.
         if chat.checker.ledger.wasBlockedOnce(send.id, by: user, in: conversation) { return }
+        // An earlier attempt stored it. Of those sent beside it one may be stored anew, since retention has taken its
+        // first place.
+        if chat.plan.retention > 0, object.boolean("duplicate") == true { return }
         var known = chat.devices[number].pipeline[conversation] ?? []
         known.removeAll { $0.connection != id }
         for other in known where (other.number < send.number) != (other.seq < Seq(seq)) {
@@ -187,6 +190,10 @@ extension Simulation {
 extension JSONObject {
     func text(_ name: String) -> String? {
         if case .string(let text)? = self[name] { text } else { nil }
+    }
+
+    func boolean(_ name: String) -> Bool? {
+        if case .bool(let value)? = self[name] { value } else { nil }
     }
 
     func number(_ name: String) -> UInt64? {
