@@ -89,12 +89,12 @@ extension Simulation {
         point: SnapshotPoint,
         sender: NodeID, on node: SimulatedNode
     ) {
-        guard let replica = node.replicas[group], let status = node.raft.status(of: group),
-            status.replica == to, term >= status.term, point.index > status.commit,
+        let use = node.raft.status(of: group)?.use(of: point, to: to, term: term) ?? .nothing
+        guard let replica = node.replicas[group], use == .installation,
             node.snapshotsIn[group]?.isComplete != true
         else {
-            return send(
-                [.snapshot(.finished(transfer: transfer, installed: false))], from: node, to: sender)
+            let frame = SnapshotFrame.finished(transfer: transfer, installed: use == .alreadyHere)
+            return send([.snapshot(frame)], from: node, to: sender)
         }
         drop(group, on: node)
         let same = node.snapshotsIn.filter { $0.value.transfer == transfer && $0.value.from == sender }
@@ -155,9 +155,11 @@ extension Simulation {
             var replica = node.replicas[group]
         else { return }
         node.snapshotsIn[group] = nil
-        guard let status = node.raft.status(of: group), receiver.point.index > status.commit else {
+        let use = node.raft.status(of: group)?.use(of: receiver.point) ?? .nothing
+        guard use == .installation else {
             node.store.removeGeneration(group: group, generation: receiver.generation)
-            return answer(receiver, .finished(transfer: transfer, installed: false), on: node)
+            let frame = SnapshotFrame.finished(transfer: transfer, installed: use == .alreadyHere)
+            return answer(receiver, frame, on: node)
         }
         let old = replica.generation
         replica.generation = receiver.generation

@@ -288,6 +288,37 @@ struct RaftReplicationTests {
         #expect(cluster.members[1]?.snapshots.last?.to == Cluster.replica(3))
     }
 
+    /// Its acknowledgement was lost, the log is compacted past what it is known to have, and the group cannot commit
+    /// without it.
+    @Test func aFollowerThatHasWhatASnapshotBringsIsSentWhatFollows() {
+        var cluster = Cluster(voters: [1, 2, 3])
+        cluster.isolate(3)
+        cluster.elect(1)
+        let leader = cluster.status(1)
+        let opening = LogEntry(index: leader.lastIndex, term: leader.term, payload: .empty)
+        cluster.inject(
+            .append(previous: .start, entries: [opening], commit: opening.index), term: leader.term.raw,
+            from: 1,
+            to: 3)
+        #expect(cluster.status(3).commit == opening.index)
+        let group = Cluster.group
+        cluster.on(1) { $0.compact(group: group, through: opening.index) }
+        cluster.heal()
+        cluster.crash(2)
+        cluster.advance(400)
+        let order = cluster.members[1]?.snapshots.last
+        #expect(order?.to == Cluster.replica(3))
+        guard let order else { return }
+        let use = cluster.status(3).use(of: order.point, to: order.to.id, term: leader.term)
+        #expect(use == .alreadyHere)
+        cluster.on(1) { $0.snapshotSent(group: group, to: order.to.id, success: use == .alreadyHere) }
+        cluster.propose(2, on: 1)
+        cluster.advance(400)
+        #expect(cluster.status(1).commit == cluster.status(1).lastIndex)
+        #expect(
+            cluster.status(3).use(of: order.point, to: Cluster.replica(2).id, term: leader.term) == .nothing)
+    }
+
     @Test func chapter5_whatFollowsAnAgreeingEntryIsKeptByAnInstall() {
         var cluster = Cluster(voters: [1, 2, 3])
         let log = (1...5).map { entry(UInt64($0), term: 1) }

@@ -38,6 +38,25 @@ package struct RaftStatus: Hashable, Sendable {
         let responsive = progress.filter { $0.isResponsive && voters.contains($0.replica) }
         return responsive.count > voters.count / 2
     }
+
+    /// What a state that a leader of `term` offers the replica `to` is good for here.
+    package func use(of point: SnapshotPoint, to: ReplicaID, term offered: Term) -> SnapshotUse {
+        to == replica && offered >= term ? use(of: point) : .nothing
+    }
+
+    package func use(of point: SnapshotPoint) -> SnapshotUse {
+        point.index > commit ? .installation : .alreadyHere
+    }
+}
+
+/// What a snapshot is good for at its receiver.
+package enum SnapshotUse: Hashable, Sendable {
+    case installation
+    /// The log has brought all of it. The sender must hear so: it may not know, and may lack the entries that would tell
+    /// it, when the acknowledgement was lost and its log was compacted since.
+    case alreadyHere
+    /// It is meant for another replica, or comes from a leader of before.
+    case nothing
 }
 
 package struct ReplicaProgress: Hashable, Sendable {

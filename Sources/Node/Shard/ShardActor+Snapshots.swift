@@ -93,11 +93,10 @@ extension ShardActor {
         _ transfer: UInt64, group: GroupID, sender: ReplicaID, to: ReplicaID, term: Term,
         point: SnapshotPoint, from node: NodeID
     ) {
-        guard let hosted = groups[group], let status = raft.status(of: group), status.replica == to,
-            term >= status.term, point.index > status.commit, snapshotsIn[group]?.isComplete != true
-        else {
-            ports.transport.send(.snapshot(.finished(transfer: transfer, installed: false)), to: node)
-            return
+        let use = raft.status(of: group)?.use(of: point, to: to, term: term) ?? .nothing
+        guard let hosted = groups[group], use == .installation, snapshotsIn[group]?.isComplete != true else {
+            let frame = SnapshotFrame.finished(transfer: transfer, installed: use == .alreadyHere)
+            return ports.transport.send(.snapshot(frame), to: node)
         }
         drop(group)
         // The same number of an earlier process of that node is another transfer.
@@ -151,9 +150,10 @@ extension ShardActor {
         guard let receiver = snapshotsIn[group], receiver.transfer == transfer, var hosted = groups[group]
         else { return }
         snapshotsIn[group] = nil
-        guard let status = raft.status(of: group), receiver.point.index > status.commit else {
+        let use = raft.status(of: group)?.use(of: receiver.point) ?? .nothing
+        guard use == .installation else {
             store.removeGeneration(group: group, generation: receiver.generation)
-            return answer(receiver, installed: false)
+            return answer(receiver, installed: use == .alreadyHere)
         }
         let old = hosted.generation
         hosted.generation = receiver.generation
