@@ -17,7 +17,7 @@ struct IdentityCheck: Sendable {
     /// Returns when a seed takes this node, or none answers: then there is nobody to ask.
     func run() async throws {
         for round in 1...Self.rounds {
-            let refusals = try await ask()
+            let refusals = try await ask(isFirst: round == 1)
             guard let refusal = refusals.max(by: { $0.gravity < $1.gravity }) else { return }
             switch refusal {
             case .removed: throw NodeFailure.removed
@@ -32,9 +32,9 @@ struct IdentityCheck: Sendable {
     }
 
     /// Why the seeds that answered refuse this node; empty when one takes it and none says that it is a copy.
-    private func ask() async throws -> [HandshakeRefusal] {
+    private func ask(isFirst: Bool) async throws -> [HandshakeRefusal] {
         let answers = await withTaskGroup(of: HandshakeRefusal??.self) { tasks in
-            for seed in seeds { tasks.addTask { await self.ask(seed) } }
+            for seed in seeds { tasks.addTask { await self.ask(seed, isFirst: isFirst) } }
             return await tasks.reduce(into: [HandshakeRefusal?]()) { answers, answer in
                 if let answer { answers.append(answer) }
             }
@@ -46,13 +46,15 @@ struct IdentityCheck: Sendable {
     }
 
     /// `nil`: no answer; `.some(nil)`: it takes this node.
-    private func ask(_ seed: PeerAddress) async -> HandshakeRefusal?? {
+    ///
+    /// - Parameter isFirst: what the first round says aloud, the others repeat.
+    private func ask(_ seed: PeerAddress, isFirst: Bool) async -> HandshakeRefusal?? {
         do {
             _ = try await transport.call(.fullSync([]), at: seed, on: loop, timeout: .seconds(1)).get()
             return .some(nil)
         } catch PeerCallFailure.refused(let refusal) {
-            logger.warning(
-                "a seed refuses this node",
+            logger.log(
+                level: isFirst ? .warning : .debug, "a seed refuses this node",
                 metadata: ["join.seed": "\(seed)", "join.reason": "\(refusal.reason)"])
             return refusal
         } catch { return nil }
