@@ -19,7 +19,9 @@ struct PresenceWatchesTests {
 
     private mutating func answer(_ number: UInt64, _ users: [UserID]) -> [PresenceWatches.Batch] {
         watches.answered(
-            number, subscription(users), users.map { _ in PresenceSight(lastSeen: .everyone, online: .everyone, isBlocking: false) }, partitions: 1)
+            number, subscription(users),
+            users.map { _ in PresenceSight(lastSeen: .everyone, online: .everyone, isBlocking: false) },
+            partitions: 1)
     }
 
     @Test mutating func whoSubscribesAnewIsNoRepetition() {
