@@ -121,5 +121,14 @@ struct FaultPlan {
         if ages.chance(percent: 20), !chat.wakesDevices, !chat.erasesAccounts {
             chat.retention = UInt64.random(in: 2_000...15_000, using: &ages)
         }
+        var applies = later.split()
+        if applies.chance(percent: 50) {
+            raft.applyMilliseconds = UInt64.random(in: 20...1_000, using: &applies)
+            raft.applyEntriesMax = Int.random(in: 1...64, using: &applies)
+            // As in a node: every state that is compared is told of before the next one is.
+            raft.applyEntriesMax = min(raft.applyEntriesMax, Int(markEntries))
+        } else {
+            raft.applyMilliseconds = 0
+        }
     }
 }

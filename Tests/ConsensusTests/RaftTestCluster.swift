@@ -37,7 +37,14 @@ struct RaftTestCluster {
     var cut: Set<[Int]> = []
     /// Every message that was delivered, in order.
     var delivered: [(from: Int, to: Int, message: RaftMessage)] = []
-    var settings = RaftSettings()
+    var settings = Self.settings
+
+    /// Followers apply at once, so that a test sees what they have.
+    static var settings: RaftSettings {
+        var settings = RaftSettings()
+        settings.applyMilliseconds = 0
+        return settings
+    }
 
     static func node(_ number: Int) -> NodeID { NodeID(high: 0, low: UInt64(number)) }
     static func replica(_ number: Int) -> Replica {
@@ -48,7 +55,7 @@ struct RaftTestCluster {
         Configuration(voters: voters.map(replica), learners: learners.map(replica))
     }
 
-    init(voters: [Int], others: [Int] = [], seed: UInt64 = 1, settings: RaftSettings = RaftSettings()) {
+    init(voters: [Int], others: [Int] = [], seed: UInt64 = 1, settings: RaftSettings = Self.settings) {
         self.settings = settings
         for number in (voters + others).sorted() {
             var raft = MultiRaft(

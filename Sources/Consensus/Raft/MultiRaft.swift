@@ -12,10 +12,12 @@ package struct MultiRaft: Sendable {
     let settings: RaftSettings
     var effects: RaftEffects
     private(set) var groups: [RaftGroup] = []
-    private var slots: [GroupID: Int] = [:]
+    private(set) var slots: [GroupID: Int] = [:]
     private var freeSlots: [Int] = []
     /// Slots with something to flush.
     private var queued: [Int] = []
+    /// Followers that let committed entries gather.
+    private var gatherings = Gatherings()
     private var suspects: Set<NodeID> = []
     var walAge: UInt64 = 0
     /// This node's disk is nearly full; and those of these peers, as they say themselves.
@@ -126,6 +128,9 @@ package struct MultiRaft: Sendable {
         groups[slot].applied = max(groups[slot].applied, min(index, groups[slot].delivered))
     }
 
+    /// Hands out with the next output what a follower would let gather for a while: somebody reads its state.
+    package mutating func applyNow(group: GroupID) { change(group) { group, _ in group.applyNow() } }
+
     /// The digest of the group's state after exactly the entries up to `mark.index`; to be noted at every index
     /// where `StateMark.isDue`.
     package mutating func noteState(group: GroupID, _ mark: StateMark) {
@@ -221,46 +226,11 @@ package struct MultiRaft: Sendable {
         change(group) { group, effects in group.restate(&effects) }
     }
 
-    // MARK: Status
-
-    /// The groups with a replica here, sorted.
-    package var groupIDs: [GroupID] { slots.keys.sorted() }
-
-    package func status(of group: GroupID) -> RaftStatus? {
-        slots[group].map { groups[$0].status(now: effects.now) }
-    }
-
-    /// Cheaper than `status` for a single question.
-    package func isLeader(of group: GroupID) -> Bool {
-        slots[group].map { groups[$0].role == .leader } ?? false
-    }
-
-    /// The term of the entry at `index` in the group's log, or of its compaction point; for checkers.
-    package func entryTerm(of group: GroupID, at index: LogIndex) -> Term? {
-        slots[group].flatMap { groups[$0].log.term(at: index) }
-    }
-
-    /// Which replica of the group is here, its term and its commit index: cheaper than `status`.
-    package func position(of group: GroupID) -> (replica: ReplicaID, term: Term, commit: LogIndex)? {
-        slots[group].map { (groups[$0].replica, groups[$0].term, groups[$0].commit) }
-    }
-
-    /// About the bytes of the entries held in memory, of all groups.
-    package var logByteCount: Int { slots.values.reduce(0) { $0 + groups[$1].log.byteCount } }
-
-    /// Up to where a group's log may be dropped while at most so much of its end stays in memory. Bounded by the
-    /// caller with what the state store has persisted (rule R2).
-    package func compactionIndex(of group: GroupID, keepingEntries entries: Int, bytes: Int) -> LogIndex {
-        slots[group].map { groups[$0].log.index(keepingEntries: entries, bytes: bytes) } ?? .zero
-    }
-
-    /// Entries held in memory, of all groups.
-    package var logEntryCount: Int { slots.values.reduce(0) { $0 + groups[$1].log.entries.count } }
-
     // MARK: The turn
 
     /// Everything that the facts since the last call have led to.
     package mutating func takeOutput() -> RaftOutput {
+        endGatherings()
         if !queued.isEmpty { flushQueued() }
         if readsNeedRound { startReadRounds() }
         return effects.take()
@@ -270,9 +240,25 @@ package struct MultiRaft: Sendable {
         queued.sort { groups[$0].group < groups[$1].group }
         for slot in queued {
             groups[slot].isQueued = false
-            if groups[slot].isBuried { freeSlots.append(slot) } else { groups[slot].flush(&effects) }
+            guard !groups[slot].isBuried else {
+                freeSlots.append(slot)
+                continue
+            }
+            let before = groups[slot].gatheringSince
+            groups[slot].flush(&effects)
+            if let since = groups[slot].gatheringSince, since != before { gatherings.began(slot, at: since) }
         }
         queued.removeAll(keepingCapacity: true)
+    }
+
+    /// Lets go those that have gathered long enough, a few in a turn: all that are due at once would be a burst of work
+    /// that every message behind it waits for.
+    private mutating func endGatherings() {
+        guard !gatherings.isEmpty else { return }
+        let due = gatherings.take(now: effects.now, after: settings.applyMilliseconds) {
+            groups[$0].gatheringSince == $1 && !groups[$0].isBuried
+        }
+        for slot in due { update(slot) { group, _ in group.applyNow() } }
     }
 
     func slot(of group: GroupID) -> Int? { slots[group] }

@@ -57,12 +57,31 @@ extension RaftGroup {
         let limit = min(commit, durable)
         #endif
         guard limit > delivered else { return }
+        guard isDeliveryDue(through: limit) else {
+            gatheringSince = gatheringSince ?? effects.now
+            return
+        }
+        gatheringSince = nil
+        mayGather = true
         let entries = log.slice(from: delivered.next, through: limit)
         delivered = limit
         if role == .leader {
             for entry in entries { uncommittedBytes -= min(uncommittedBytes, entry.commandBytes) }
         }
         effects.output.committed.append((group, entries))
+    }
+
+    /// Clients wait for a leader's state, and for nobody else's.
+    private func isDeliveryDue(through limit: LogIndex) -> Bool {
+        role == .leader || group == .metadata || !mayGather || settings.applyMilliseconds == 0
+            || limit.distance(after: delivered) >= settings.applyEntriesMax
+    }
+
+    /// Hands out what is held up, at the end of the turn.
+    mutating func applyNow() {
+        guard gatheringSince != nil else { return }
+        mayGather = false
+        needsFlush = true
     }
 
     // MARK: The disk
@@ -127,6 +146,7 @@ extension RaftGroup {
         commit = max(commit, point.index)
         applied = point.index
         delivered = point.index
+        gatheringSince = nil
         marks = StateMarks()
         timerStart = now
         needsFlush = true

@@ -26,6 +26,9 @@ struct RaftGroup: Sendable {
     var applied: LogIndex
     /// Handed out for apply.
     var delivered: LogIndex
+    /// Since when there has been something to hand out that a follower lets gather.
+    var gatheringSince: Tick?
+    var mayGather = true
     /// Durable here; what this replica counts of itself (rule D3).
     var durable: LogIndex
 
