@@ -123,6 +123,7 @@ final class LogWriter: @unchecked Sendable {
         try file.sync(with: options.sync)
         let duration = monotonicMicroseconds() - start
         offset += record.count
+        supply.noteRoom(file.capacity - offset)
         let (segments, totalBytes) = (table.segments.count, table.totalBytes)
         log.state.withLock { state in
             state.statistics.sync.record(microseconds: duration)

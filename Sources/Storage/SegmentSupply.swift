@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 import Vocabulary
 
 /// Prepares the next segment before it is needed and deletes old ones, on a thread of its own, so that the
@@ -12,6 +13,8 @@ final class SegmentSupply: Sendable {
     private struct State: Sendable {
         var ready: [Segment]
         var next: UInt64
+        /// Bytes of the one after a small first segment, twice as many each time.
+        var nextBytes: Int
         var deletions: [String] = []
         /// Somebody waits for a segment.
         var isWanted = false
@@ -21,7 +24,8 @@ final class SegmentSupply: Sendable {
     /// How fast a segment's zeros are written: in small synced steps, since one large sync would hold up the log's
     /// own, on this node and on others that share its disk.
     enum Haste {
-        /// Ahead of need: some 20 MiB a second, far more than the log takes, until somebody waits.
+        /// Ahead of need: 2.5 MiB a second, or some 20, far more than the log takes, while less is left of the segment in
+        /// use than zeros are to be written, until somebody waits.
         case none
         /// A start waits for it.
         case some
@@ -29,13 +33,14 @@ final class SegmentSupply: Sendable {
 
     private enum Job: Sendable {
         case prepare(UInt64)
-        case delete(String)
+        case delete
         case end
     }
 
     private static let firstSegmentBytes = 4 << 20
     private static let stepBytes = 256 << 10
     private static let hurriedStepBytes = 1 << 20
+    private static let leisurelyPauseMicroseconds: UInt32 = 100_000
     private static let stepPauseMicroseconds: UInt32 = 10_000
     private static let hurriedPauseMicroseconds: UInt32 = 1_000
     private static let fullPauseMicroseconds: UInt32 = 200_000
@@ -46,6 +51,8 @@ final class SegmentSupply: Sendable {
     private let segmentBytes: Int
     private let onFailure: @Sendable (StorageFailure) -> Void
     private let state: Monitor<State>
+    /// Bytes that are left of the segment in use.
+    private let left = Atomic<Int>(0)
 
     /// - Parameters:
     ///   - ready: prepared by an earlier run and never used, oldest first.
@@ -60,7 +67,7 @@ final class SegmentSupply: Sendable {
         self.node = node
         self.segmentBytes = segmentBytes
         self.onFailure = onFailure
-        state = Monitor(State(ready: ready, next: next))
+        state = Monitor(State(ready: ready, next: next, nextBytes: segmentBytes))
     }
 
     func start() -> BlockingThread { BlockingThread(name: "martlet-segment") { self.run() } }
@@ -79,6 +86,9 @@ final class SegmentSupply: Sendable {
         return taken
     }
 
+    /// So many bytes are left of the segment in use.
+    func noteRoom(_ bytes: Int) { left.store(bytes, ordering: .relaxed) }
+
     /// Deletes segments, in this order.
     func delete(_ names: [String]) {
         state.change { state in
@@ -94,8 +104,9 @@ final class SegmentSupply: Sendable {
         }
     }
 
-    /// Makes a segment at once: file, zeros, header, sync, rename, directory sync (rule D7).
-    private func make(_ number: UInt64, bytes: Int, haste: Haste) throws(StorageFailure) -> Segment {
+    /// Makes a segment: file, zeros, header, sync, rename, directory sync (rule D7). `nil` when the supply was closed before
+    /// it was done; a start removes what there is of it.
+    private func make(_ number: UInt64, bytes: Int, haste: Haste) throws(StorageFailure) -> Segment? {
         let header = SegmentHeader(
             cluster: cluster, node: node, segment: number, salt: UInt32.random(in: .min ... .max))
         let name = SegmentHeader.fileName(segment: number)
@@ -104,12 +115,15 @@ final class SegmentSupply: Sendable {
         let zeros = [UInt8](repeating: 0, count: Self.hurriedStepBytes)
         var offset = 0
         while offset < bytes {
-            let isHurried = haste == .some || state.withLock { $0.isWanted }
+            let (isWanted, isClosed) = state.withLock { ($0.isWanted, $0.isClosed) }
+            if isClosed { return nil }
+            try deleteAll()
+            let isHurried = haste == .some || isWanted
             let step = min(isHurried ? Self.hurriedStepBytes : Self.stepBytes, bytes - offset)
             try file.write(step == zeros.count ? zeros : Array(zeros[..<step]), at: offset)
             offset += step
             try file.sync()
-            usleep(isHurried ? Self.hurriedPauseMicroseconds : Self.stepPauseMicroseconds)
+            usleep(isHurried ? Self.hurriedPauseMicroseconds : pause(remaining: bytes - offset))
         }
         try file.write(header.encoded(), at: 0)
         try file.sync()
@@ -118,12 +132,22 @@ final class SegmentSupply: Sendable {
         return Segment(header: header, file: try SegmentFile.open(name, in: directory))
     }
 
+    private func pause(remaining: Int) -> UInt32 {
+        remaining <= left.load(ordering: .relaxed)
+            ? Self.leisurelyPauseMicroseconds : Self.stepPauseMicroseconds
+    }
+
     /// The first segment of a new log, a small one: a start waits for it, and the zeros of a large one would hold up the
     /// syncs of other nodes on the same disk. The ones after it are made ahead of need.
     func makeFirst() throws(StorageFailure) -> Segment {
-        let first = try make(
-            state.withLock { $0.next }, bytes: min(Self.firstSegmentBytes, segmentBytes), haste: .some)
-        state.withLock { $0.next = first.header.segment + 1 }
+        let bytes = min(Self.firstSegmentBytes, segmentBytes)
+        guard let first = try make(state.withLock { $0.next }, bytes: bytes, haste: .some) else {
+            preconditionFailure("the first segment is made before anybody can close the log")
+        }
+        state.withLock { state in
+            state.next = first.header.segment + 1
+            state.nextBytes = min(2 * bytes, segmentBytes)
+        }
         return first
     }
 
@@ -136,12 +160,10 @@ final class SegmentSupply: Sendable {
                     state.change { state in
                         state.ready.append(segment)
                         state.next = number + 1
+                        state.nextBytes = min(2 * state.nextBytes, segmentBytes)
                         return true
                     }
-                case .delete(let name):
-                    // One at a time and oldest first, so that no crash leaves a gap in the numbers.
-                    try directory.remove(name)
-                    try directory.sync()
+                case .delete: try deleteAll()
                 case .end: return
                 }
             }
@@ -153,9 +175,17 @@ final class SegmentSupply: Sendable {
 
     private func nextJob() -> Job {
         state.wait { state in
-            if !state.deletions.isEmpty { return .delete(state.deletions.removeFirst()) }
+            if !state.deletions.isEmpty { return .delete }
             if state.isClosed { return .end }
             return state.ready.isEmpty ? .prepare(state.next) : nil
+        }
+    }
+
+    /// One at a time and oldest first, so that no crash leaves a gap in the numbers.
+    private func deleteAll() throws(StorageFailure) {
+        while let name = state.withLock({ $0.deletions.isEmpty ? nil : $0.deletions.removeFirst() }) {
+            try directory.remove(name)
+            try directory.sync()
         }
     }
 
@@ -163,8 +193,9 @@ final class SegmentSupply: Sendable {
     private func makeWhenThereIsSpace(_ number: UInt64) throws(StorageFailure) -> Segment? {
         while !state.withLock({ $0.isClosed }) {
             do {
-                return try make(number, bytes: segmentBytes, haste: .none)
+                return try make(number, bytes: state.withLock { $0.nextBytes }, haste: .none)
             } catch  where error.isDiskFull {
+                try deleteAll()
                 usleep(Self.fullPauseMicroseconds)
             }
         }

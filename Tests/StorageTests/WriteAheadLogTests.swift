@@ -198,6 +198,17 @@ import Wire
         again.close()
     }
 
+    /// A spare segment is made at leisure: a whole one takes many seconds.
+    @Test func aCloseDoesNotWaitForASpareSegment() async throws {
+        let (log, _, _) = try open(segmentBytes: 64 << 20)
+        await append([LogFixture.created()], to: log)
+        let duration = ContinuousClock().measure { log.close() }
+        #expect(duration < .seconds(5))
+        let (again, recovered, _) = try open(segmentBytes: 64 << 20)
+        #expect(recovered.count == 1)
+        again.close()
+    }
+
     /// Rule D1: told once, and nothing completes afterwards.
     @Test func aFailedSyncEndsAllCompletions() async throws {
         let syncs = Mutex(0)
