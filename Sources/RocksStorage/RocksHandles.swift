@@ -29,6 +29,10 @@ final class RocksDatabase: @unchecked Sendable {
         rocksdb_cache_destroy(cache)
     }
 
+    /// How often what may be written is granted, and how often (one time of so many) compactions go before flushes.
+    private static let refillMicroseconds: Int64 = 10_000
+    private static let fairness: Int32 = 10
+
     private static func tune(
         _ options: OpaquePointer, cache: OpaquePointer, settings: RocksStateStore.Settings
     ) {
@@ -50,6 +54,11 @@ final class RocksDatabase: @unchecked Sendable {
         rocksdb_options_set_level_compaction_dynamic_level_bytes(options, 1)
         rocksdb_options_set_bytes_per_sync(options, 1 << 20)
         rocksdb_options_set_paranoid_checks(options, 1)
+        // A table that is written out at once holds up the loops and the log's syncs for as long as that takes.
+        let limiter = rocksdb_ratelimiter_create(
+            settings.writeBytesPerSecond, Self.refillMicroseconds, Self.fairness)
+        defer { rocksdb_ratelimiter_destroy(limiter) }
+        rocksdb_options_set_ratelimiter(options, limiter)
         let warnings: Int32 = 2
         rocksdb_options_set_info_log_level(options, warnings)
         rocksdb_options_set_keep_log_file_num(options, 2)

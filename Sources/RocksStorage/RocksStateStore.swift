@@ -7,9 +7,13 @@ import Vocabulary
 /// batches written and the applied index is always that of the data beside it (rule R1).
 package final class RocksStateStore: StateStore, @unchecked Sendable {
     package struct Settings: Sendable {
+        private static let processorCount = max(2, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+
         package var blockCacheBytes = 64 << 20
         /// Bytes in memory before they are written out; up to three of these exist at a time.
         package var writeBufferBytes = 32 << 20
+        /// Bytes a second that flushes and compactions write: several times what the cores can feed it.
+        package var writeBytesPerSecond = Int64(16 << 20) * Int64(Self.processorCount)
         /// Called when a read or a removal fails; must not return.
         package var onFatal: @Sendable (StorageFailure) -> Never = { failure in
             let text = Array("martlet: the state store failed: \(failure)\n".utf8)
