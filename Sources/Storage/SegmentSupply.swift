@@ -24,8 +24,8 @@ final class SegmentSupply: Sendable {
     /// How fast a segment's zeros are written: in small synced steps, since one large sync would hold up the log's
     /// own, on this node and on others that share its disk.
     enum Haste {
-        /// Ahead of need: 2.5 MiB a second, or some 20, far more than the log takes, while less is left of the segment in
-        /// use than zeros are to be written, until somebody waits.
+        /// Ahead of need: 2.5 MiB a second as long as the segment in use has clearly more room than three quarters of what is
+        /// still to be filled with zeros; else some 20, far more than the log takes, until somebody waits.
         case none
         /// A start waits for it.
         case some
@@ -40,7 +40,10 @@ final class SegmentSupply: Sendable {
     private static let firstSegmentBytes = 4 << 20
     private static let stepBytes = 256 << 10
     private static let hurriedStepBytes = 1 << 20
-    private static let leisurelyPauseMicroseconds: UInt32 = 100_000
+    /// As many pauses of a step make a leisurely one.
+    private static let leisurelyPauses = 10
+    /// What the log may take while the last of a segment is prepared.
+    private static let reserveBytes = 1 << 20
     private static let stepPauseMicroseconds: UInt32 = 10_000
     private static let hurriedPauseMicroseconds: UInt32 = 1_000
     private static let fullPauseMicroseconds: UInt32 = 200_000
@@ -117,13 +120,13 @@ final class SegmentSupply: Sendable {
         while offset < bytes {
             let (isWanted, isClosed) = state.withLock { ($0.isWanted, $0.isClosed) }
             if isClosed { return nil }
-            try deleteAll()
+            if !isWanted { try deleteAll() }
             let isHurried = haste == .some || isWanted
             let step = min(isHurried ? Self.hurriedStepBytes : Self.stepBytes, bytes - offset)
             try file.write(step == zeros.count ? zeros : Array(zeros[..<step]), at: offset)
             offset += step
             try file.sync()
-            usleep(isHurried ? Self.hurriedPauseMicroseconds : pause(remaining: bytes - offset))
+            if isHurried { usleep(Self.hurriedPauseMicroseconds) } else { pause(remaining: bytes - offset) }
         }
         try file.write(header.encoded(), at: 0)
         try file.sync()
@@ -132,9 +135,14 @@ final class SegmentSupply: Sendable {
         return Segment(header: header, file: try SegmentFile.open(name, in: directory))
     }
 
-    private func pause(remaining: Int) -> UInt32 {
-        remaining <= left.load(ordering: .relaxed)
-            ? Self.leisurelyPauseMicroseconds : Self.stepPauseMicroseconds
+    /// Lets time pass between two steps, in small parts: who begins to wait meanwhile does not wait for this.
+    private func pause(remaining: Int) {
+        guard remaining > 0 else { return }
+        for _ in 0..<Self.leisurelyPauses {
+            usleep(Self.stepPauseMicroseconds)
+            let isAwaited = state.withLock { $0.isWanted || $0.isClosed }
+            if isAwaited || left.load(ordering: .relaxed) < remaining / 4 * 3 + Self.reserveBytes { return }
+        }
     }
 
     /// The first segment of a new log, a small one: a start waits for it, and the zeros of a large one would hold up the
@@ -183,9 +191,10 @@ final class SegmentSupply: Sendable {
 
     /// One at a time and oldest first, so that no crash leaves a gap in the numbers.
     private func deleteAll() throws(StorageFailure) {
-        while let name = state.withLock({ $0.deletions.isEmpty ? nil : $0.deletions.removeFirst() }) {
+        while let name = state.withLock({ $0.deletions.first }) {
             try directory.remove(name)
             try directory.sync()
+            _ = state.withLock { $0.deletions.removeFirst() }
         }
     }
 
