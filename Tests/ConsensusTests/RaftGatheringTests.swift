@@ -73,7 +73,7 @@ struct RaftGatheringTests {
         cluster.advance(120)
         #expect(cluster.status(2).commit == cluster.status(1).commit && cluster.commands(2).isEmpty)
         let group = Cluster.group
-        cluster.on(2) { $0.applyNow(group: group) }
+        cluster.on(2) { _ = $0.applyNow(group: group) }
         #expect(cluster.commands(2) == [1])
         cluster.propose(2, on: 1)
         cluster.advance(120)
@@ -84,7 +84,7 @@ struct RaftGatheringTests {
     @Test func nothingIsHurriedAhead() {
         var cluster = cluster()
         let group = Cluster.group
-        cluster.on(2) { $0.applyNow(group: group) }
+        cluster.on(2) { _ = $0.applyNow(group: group) }
         cluster.propose(1, on: 1)
         cluster.advance(120)
         #expect(cluster.commands(2).isEmpty)

@@ -7,8 +7,10 @@ struct Gatherings: Sendable {
         var since: Tick
     }
 
-    /// One for each millisecond since the last, but not more at once than this.
-    private static let burstMax: UInt64 = 4
+    /// One for each millisecond since the last, but not more at once than this, or than a part of all that wait: turns may be
+    /// few.
+    private static let burstMax = 4
+    private static let burstPart = 64
 
     private var waiting: [Gathering] = []
     /// Those before it are over.
@@ -25,7 +27,8 @@ struct Gatherings: Sendable {
     /// - Parameter isValid: the group at the slot is still gathering since then; it may have handed out meanwhile.
     mutating func take(now: Tick, after milliseconds: UInt64, isValid: (Int, Tick) -> Bool) -> [Int] {
         var slots: [Int] = []
-        let allowed = min(now.since(lastTaken), Self.burstMax)
+        let burst = max(Self.burstMax, (waiting.count - first) / Self.burstPart)
+        let allowed = min(Int(clamping: now.since(lastTaken)), burst)
         while first < waiting.count, slots.count < allowed {
             let gathering = waiting[first]
             if isValid(gathering.slot, gathering.since) {

@@ -128,8 +128,11 @@ package struct MultiRaft: Sendable {
         groups[slot].applied = max(groups[slot].applied, min(index, groups[slot].delivered))
     }
 
-    /// Hands out with the next output what a follower would let gather for a while: somebody reads its state.
-    package mutating func applyNow(group: GroupID) { change(group) { group, _ in group.applyNow() } }
+    /// Hands out with the next output what a follower would let gather for a while: somebody reads its state. False when
+    /// there is nothing.
+    package mutating func applyNow(group: GroupID) -> Bool {
+        slots[group].map { slot in update(slot) { group, _ in group.applyNow() } } ?? false
+    }
 
     /// The digest of the group's state after exactly the entries up to `mark.index`; to be noted at every index
     /// where `StateMark.isDue`.
@@ -258,7 +261,7 @@ package struct MultiRaft: Sendable {
         let due = gatherings.take(now: effects.now, after: settings.applyMilliseconds) {
             groups[$0].gatheringSince == $1 && !groups[$0].isBuried
         }
-        for slot in due { update(slot) { group, _ in group.applyNow() } }
+        for slot in due { update(slot) { group, _ in _ = group.applyNow() } }
     }
 
     func slot(of group: GroupID) -> Int? { slots[group] }

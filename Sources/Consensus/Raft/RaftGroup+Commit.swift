@@ -77,11 +77,12 @@ extension RaftGroup {
             || limit.distance(after: delivered) >= settings.applyEntriesMax
     }
 
-    /// Hands out what is held up, at the end of the turn.
-    mutating func applyNow() {
-        guard gatheringSince != nil else { return }
+    /// Hands out what is held up, or would be, at the end of the turn; false when there is nothing.
+    mutating func applyNow() -> Bool {
+        guard min(commit, durable) > delivered else { return false }
         mayGather = false
         needsFlush = true
+        return true
     }
 
     // MARK: The disk
@@ -147,6 +148,7 @@ extension RaftGroup {
         applied = point.index
         delivered = point.index
         gatheringSince = nil
+        mayGather = true
         marks = StateMarks()
         timerStart = now
         needsFlush = true

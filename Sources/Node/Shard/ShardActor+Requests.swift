@@ -108,8 +108,7 @@ extension ShardActor {
 
     /// This replica answers by itself, leader or not (guarantee G9), when it has come as far.
     func serveStale(_ query: HistoryQuery, group: GroupID, origin: RequestOrigin) {
-        raft.applyNow(group: group)
-        pump()
+        if raft.applyNow(group: group) { pump() }
         guard groups[group] != nil, let page = reader(group).staleHistory(query) else {
             return ports.answer(origin, .notLeader(hint: nil))
         }
