@@ -43,6 +43,12 @@ extension ShardActor {
         if hasChangedConfiguration { driveConfiguration(of: group) }
     }
 
+    /// Whoever asks how far the replicas have come is told of what they have, not of what they let gather.
+    func applyGathered() {
+        let gathered = groups.keys.filter { raft.applyNow(group: $0) }
+        if !gathered.isEmpty { pump() }
+    }
+
     func write(_ changes: StateChanges, group: GroupID, hosted: inout HostedGroup, through index: LogIndex) {
         do {
             try store.write(changes, group: group, generation: hosted.generation, applied: index)

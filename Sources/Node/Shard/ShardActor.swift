@@ -155,7 +155,9 @@ actor ShardActor {
             raft.isDiskLow = level >= .low
         case .transfer(let group, let node): _ = raft.transferLeadership(group: group, to: node)
         case .pushed(let result, let group, let term): pushed(result, group: group, term: term)
-        case .report(let answer): answer(report())
+        case .report(let answer):
+            applyGathered()
+            answer(report())
         case .staleRead(let origin, let group, let query): serveStale(query, group: group, origin: origin)
         }
     }
