@@ -10,7 +10,7 @@ final class RocksDatabase: @unchecked Sendable {
 
     /// - Throws: `StorageFailure` with RocksDB's words.
     init(path: String, settings: RocksStateStore.Settings) throws(StorageFailure) {
-        cache = rocksdb_cache_create_lru(settings.blockCacheBytes)
+        cache = Self.makeCache(bytes: settings.blockCacheBytes)
         options = rocksdb_options_create()
         Self.tune(options, cache: cache, settings: settings)
         do throws(StorageFailure) {
@@ -32,6 +32,16 @@ final class RocksDatabase: @unchecked Sendable {
     /// How often what may be written is granted, and how often (one time of so many) compactions go before flushes.
     private static let refillMicroseconds: Int64 = 10_000
     private static let fairness: Int32 = 10
+
+    /// In four parts. By itself RocksDB makes 64 parts of this size, and the filter of a large table, which is more than a
+    /// 64th, fits into none: it is read and checked anew at every look.
+    private static func makeCache(bytes: Int) -> OpaquePointer {
+        let options = rocksdb_lru_cache_options_create()
+        defer { rocksdb_lru_cache_options_destroy(options) }
+        rocksdb_lru_cache_options_set_capacity(options, bytes)
+        rocksdb_lru_cache_options_set_num_shard_bits(options, 2)
+        return rocksdb_cache_create_lru_opts(options)
+    }
 
     private static func tune(
         _ options: OpaquePointer, cache: OpaquePointer, settings: RocksStateStore.Settings
