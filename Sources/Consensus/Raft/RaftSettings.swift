@@ -31,8 +31,8 @@ package struct RaftSettings: Hashable, Sendable {
     package var uncommittedBytesMax = 8 << 20
     /// A replica that does not lead lets committed entries gather for so long, or until they are so many, before it hands
     /// them out for apply: one write for many costs a fraction of many, and nobody waits for a follower's state. The
-    /// bound keeps its turns short, and how far it may be behind: not so far that states are no longer compared at the same indices (rule R4). Group 0,
-    /// which is read on every node, is not held up.
+    /// bound keeps its turns short, and how far it may be behind: not so far that states are no longer compared at the
+    /// same indices (rule R4). Group 0, which is read on every node, is not held up. 0 milliseconds: at once.
     package var applyMilliseconds: UInt64 = 500
     package var applyEntriesMax = 64
 
