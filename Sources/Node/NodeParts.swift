@@ -32,12 +32,13 @@ struct NodeParts: Sendable {
     /// `nil` when no provider is set up.
     let push: PushService?
 
-    /// One report per shard, in their order.
-    func shardReports() async -> [ShardReport] {
+    /// One report per shard, in their order. `applied`: followers apply what they have gathered first, so that each
+    /// replica's state is as far as its log is known to be committed.
+    func shardReports(applied: Bool = false) async -> [ShardReport] {
         var reports: [ShardReport] = []
         for mailbox in ports.shards {
             let report = await withCheckedContinuation { continuation in
-                mailbox.post(.report { continuation.resume(returning: $0) })
+                mailbox.post(.report(applied: applied) { continuation.resume(returning: $0) })
             }
             reports.append(report)
         }

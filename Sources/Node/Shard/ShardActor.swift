@@ -155,8 +155,8 @@ actor ShardActor {
             raft.isDiskLow = level >= .low
         case .transfer(let group, let node): _ = raft.transferLeadership(group: group, to: node)
         case .pushed(let result, let group, let term): pushed(result, group: group, term: term)
-        case .report(let answer):
-            applyGathered()
+        case .report(let applied, let answer):
+            if applied { applyGathered() }
             answer(report())
         case .staleRead(let origin, let group, let query): serveStale(query, group: group, origin: origin)
         }
