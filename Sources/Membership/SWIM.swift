@@ -28,6 +28,8 @@ package struct SWIM: Sendable {
 
     var probe: Probe?
     var probeOrder: [NodeID] = []
+    /// Members that were probed out of turn in this round.
+    var hurried: Set<NodeID> = []
     var nextProbe: Tick = .zero
     var relays: [Relay] = []
     var nextSequence: UInt32

@@ -12,6 +12,7 @@ final class NodeLinks: PeerTransportDelegate {
     private let state: NodeState
     private let logger: Logger
     private let gossip: @Sendable ([UInt8], @escaping @Sendable ([UInt8]?) -> Void) -> Void
+    private let linkIsBroken: @Sendable (NodeID) -> Void
     /// Sessions of this node may have to register again with leaders behind the link.
     private let linkIsBack: @Sendable () -> Void
     private let forward: @Sendable (ControlRequest, @escaping @Sendable (ControlAnswer) -> Void) -> Void
@@ -21,12 +22,14 @@ final class NodeLinks: PeerTransportDelegate {
     /// - Parameters:
     ///   - gossip: answers a full sync.
     ///   - forward: takes a question for group 0 to its leader when that is another node.
+    ///   - linkIsBroken: gossip is to see whether that node is still there.
     init(
         ports: NodePorts, state: NodeState, logger: Logger, handover: PartitionHandover, fence: Fence,
         gossip: @escaping @Sendable ([UInt8], @escaping @Sendable ([UInt8]?) -> Void) -> Void,
         forward: @escaping @Sendable (ControlRequest, @escaping @Sendable (ControlAnswer) -> Void) -> Void,
-        linkIsBack: @escaping @Sendable () -> Void
+        linkIsBack: @escaping @Sendable () -> Void, linkIsBroken: @escaping @Sendable (NodeID) -> Void
     ) {
+        self.linkIsBroken = linkIsBroken
         self.linkIsBack = linkIsBack
         self.ports = ports
         self.state = state
@@ -151,6 +154,7 @@ final class NodeLinks: PeerTransportDelegate {
         ports.heartbeats.forget(node)
         ports.peerLost(node)
         ports.tellRouters(.linkClosed(node))
+        linkIsBroken(node)
         logger.debug("peer link closed", metadata: ["peer.node": "\(node)"])
     }
 

@@ -63,7 +63,7 @@ struct NodePeers {
             ports: ports, state: state, logger: logger, handover: handover, fence: fence,
             gossip: { bytes, answer in gossip.handleExchange(bytes, answer: answer) },
             forward: Forwarder(ports: ports, roster: roster, transport: transport, loop: loop).take,
-            linkIsBack: linkIsBack)
+            linkIsBack: linkIsBack, linkIsBroken: { gossip.linkBroken(to: $0) })
         transport.setDelegate(links)
         do {
             try await transport.listen(

@@ -25,6 +25,11 @@ extension Simulation {
         carryOut(orders, of: node)
     }
 
+    func linkBroken(to other: NodeID, on node: SimulatedNode) {
+        guard let orders = node.swim?.linkBroken(to: other, now: tick) else { return }
+        carryOut(orders, of: node)
+    }
+
     private func carryOut(_ orders: [SWIMDirective], of node: SimulatedNode) {
         for order in orders {
             switch order {
@@ -73,7 +78,7 @@ extension Simulation {
         note("\(node.number) holds \(other) \(record.status)")
         if record.status == .suspect { count(.suspicions) }
         if record.status == .dead { count(.deaths) }
-        node.raft.suspect(node: record.node, record.status != .alive)
+        node.raft.suspect(node: record.node, record.status != .alive, now: tick)
     }
 
     // MARK: Receiving

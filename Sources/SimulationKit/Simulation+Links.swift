@@ -154,6 +154,7 @@ extension Simulation {
         let other = SimulatedNode.id(of: link.to)
         node.leaders.withdrawAll(from: other)
         linkClosed(to: other, on: node)
+        linkBroken(to: other, on: node)
         pump(node)
     }
 

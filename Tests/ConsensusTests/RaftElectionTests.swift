@@ -169,7 +169,7 @@ struct RaftElectionTests {
         var cluster = Cluster(voters: [1, 2, 3])
         cluster.elect(1)
         let suspect = Cluster.node(1)
-        for number in [2, 3] { cluster.on(number) { $0.suspect(node: suspect, true) } }
+        for number in [2, 3] { cluster.on(number) { $0.suspect(node: suspect, true, now: .zero) } }
         cluster.advance(5_000)
         #expect(cluster.leaders == [1], "suspicion alone changes nothing")
         cluster.crash(1)
@@ -185,6 +185,24 @@ struct RaftElectionTests {
         cluster.crash(1)
         cluster.advance(880)
         #expect(cluster.up.allSatisfy { cluster.status($0).term == term })
+    }
+
+    /// All voters hear of a killed process within a moment.
+    @Test func ruleL3_suspiciousVotersCampaignInTurn() {
+        for killed in 1...3 {
+            var cluster = Cluster(voters: [1, 2, 3])
+            cluster.elect(killed)
+            let term = cluster.status(killed).term
+            cluster.crash(killed)
+            cluster.advance(500)
+            let (suspect, now) = (Cluster.node(killed), cluster.now)
+            for number in cluster.up { cluster.on(number) { $0.suspect(node: suspect, true, now: now) } }
+            cluster.advance(80)
+            #expect(cluster.up.allSatisfy { cluster.status($0).term == term }, "the others may not know yet")
+            cluster.advance(200)
+            #expect(cluster.leaders.count == 1)
+            #expect(cluster.up.allSatisfy { cluster.status($0).term == term.next }, "one campaign was enough")
+        }
     }
 
     @Test func ruleL4_aLeaderWhoseDiskStandsStillStepsDown() {

@@ -132,6 +132,42 @@ import Wire
         #expect(machine.localHealthMultiplier == 4)
     }
 
+    @Test("a member whose link breaks is probed at once, and is suspect one probe later")
+    func brokenLink() {
+        var machine = Self.machine(knowing: 6)
+        let orders = machine.linkBroken(to: id(4), now: Tick(10))
+        #expect(orders.pings.map(\.target) == [id(4)])
+        #expect(machine.linkBroken(to: id(4), now: Tick(20)).isEmpty, "it is asked already")
+        var later: [SWIMDirective] = []
+        for now in stride(from: 50, through: 500, by: 50) as StrideThrough<UInt64> {
+            later += machine.tick(now: Tick(now))
+            #expect(machine.record(of: id(4))?.status == .alive)
+        }
+        later += machine.tick(now: Tick(550))
+        #expect(later.changes == [Change(id(4), .suspect, was: .alive)])
+    }
+
+    @Test("a link that keeps breaking is worth one probe a round, and a probe in flight is waited for")
+    func flappingLink() {
+        var machine = Self.machine(knowing: 6)
+        var probed: [NodeID] = []
+        for step in 1...200 as ClosedRange<UInt64> {
+            let now = Tick(step * 50)
+            let orders = machine.linkBroken(to: id(4), now: now) + machine.tick(now: now)
+            for ping in orders.pings {
+                probed.append(ping.target)
+                #expect(machine.linkBroken(to: id(5), now: now).pings.isEmpty, "one probe at a time")
+                let ack = GossipDatagram(
+                    sender: ping.target, body: .ack(sequence: ping.sequence, subject: ping.target))
+                _ = machine.datagramReceived(ack, from: address(ping.target), now: now)
+            }
+        }
+        let counts = Dictionary(grouping: probed) { $0 }.mapValues(\.count)
+        let others = (2...7).map(id).filter { $0 != id(4) }.map { counts[$0] ?? 0 }
+        #expect((counts[id(4)] ?? 0) <= 2 * (others.min() ?? 0) + 2, "\(counts)")
+        #expect(machine.counters.suspicions == 0)
+    }
+
     @Test("silence of an old incarnation is not held against a new one")
     func probeOvertaken() {
         var machine = Self.machine(knowing: 1)
@@ -281,6 +317,16 @@ extension SWIM {
 }
 
 extension [SWIMDirective] {
+    fileprivate var pings: [(target: NodeID, sequence: UInt32)] {
+        compactMap {
+            guard case .send(let datagram, _) = $0, case .ping(let sequence, let target?) = datagram.body
+            else {
+                return nil
+            }
+            return (target, sequence)
+        }
+    }
+
     fileprivate var changes: [Change] {
         compactMap {
             guard case .memberChanged(let record, let was) = $0 else { return nil }

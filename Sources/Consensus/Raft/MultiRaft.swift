@@ -18,7 +18,8 @@ package struct MultiRaft: Sendable {
     private var queued: [Int] = []
     /// Followers that let committed entries gather.
     private var gatherings = Gatherings()
-    private var suspects: Set<NodeID> = []
+    /// Since when gossip suspects whom.
+    private var suspects: [NodeID: Tick] = [:]
     var walAge: UInt64 = 0
     /// This node's disk is nearly full; and those of these peers, as they say themselves.
     package var isDiskLow = false
@@ -89,7 +90,7 @@ package struct MultiRaft: Sendable {
         effects.now = now
         for message in messages {
             guard let slot = slots[message.group] else { continue }
-            let isSuspect = isLeaderSuspect(slot)
+            let isSuspect = leaderSuspected(slot) != nil
             update(slot) { group, effects in
                 group.receive(message, from: node, isSuspect: isSuspect, now: now, &effects)
             }
@@ -103,9 +104,9 @@ package struct MultiRaft: Sendable {
         effects.now = now
         self.walAge = walAge
         for slot in groups.indices where !groups[slot].isBuried {
-            let isSuspect = isLeaderSuspect(slot)
+            let suspected = leaderSuspected(slot)
             update(slot) { group, effects in
-                group.tick(now: now, walAge: walAge, isSuspect: isSuspect, &effects)
+                group.tick(now: now, walAge: walAge, leaderSuspected: suspected, &effects)
             }
         }
         beat(now: now)
@@ -141,13 +142,13 @@ package struct MultiRaft: Sendable {
     }
 
     /// Gossip's opinion of a node; it can hasten an election, never prevent or decide one (rule L3).
-    package mutating func suspect(node: NodeID, _ isSuspect: Bool) {
-        if isSuspect { suspects.insert(node) } else { suspects.remove(node) }
+    package mutating func suspect(node: NodeID, _ isSuspect: Bool, now: Tick) {
+        if isSuspect { suspects[node] = suspects[node] ?? now } else { suspects[node] = nil }
     }
 
-    private func isLeaderSuspect(_ slot: Int) -> Bool {
-        guard !suspects.isEmpty, let leader = groups[slot].leader else { return false }
-        return suspects.contains(leader.node)
+    private func leaderSuspected(_ slot: Int) -> Tick? {
+        guard !suspects.isEmpty, let leader = groups[slot].leader else { return nil }
+        return suspects[leader.node]
     }
 
     // MARK: Orders from above

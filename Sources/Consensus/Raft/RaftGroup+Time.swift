@@ -3,25 +3,34 @@ import Wire
 
 // Time, heartbeats and reads (rules L1 to L4, Q1; thesis, sections 6.2 and 6.4).
 extension RaftGroup {
-    mutating func tick(now: Tick, walAge: UInt64, isSuspect: Bool, _ effects: inout RaftEffects) {
+    /// - Parameter leaderSuspected: since when gossip suspects the leader that this replica follows; `nil`: it does not.
+    mutating func tick(now: Tick, walAge: UInt64, leaderSuspected: Tick?, _ effects: inout RaftEffects) {
         if isDiverged { return }
         if role == .leader {
             tickLeader(now: now, walAge: walAge, &effects)
-        } else if shouldCampaign(isSuspect, now) && walAge < settings.electionMinMilliseconds {
+        } else if shouldCampaign(leaderSuspected, now) && walAge < settings.electionMinMilliseconds {
             campaign(isTransfer: false, now: now, &effects)
         }
     }
 
-    private func shouldCampaign(_ isSuspect: Bool, _ now: Tick) -> Bool {
+    private func shouldCampaign(_ leaderSuspected: Tick?, _ now: Tick) -> Bool {
         let silence = now.since(timerStart)
         if silence >= electionTimeout { return true }
         if role != .follower { return false }
         // Nobody to wait for.
         if configuration.voters.count == 1 && configuration.hasQuorum({ $0 == replica }) { return true }
-        guard isSuspect, leader != nil else { return false }
-        // Rule L3; spread by the drawn timeout, so that the voters do not all campaign at once.
-        let spread = (electionTimeout - min(electionTimeout, settings.electionMinMilliseconds)) / 5
-        return now.since(lastHeard) >= settings.suspicionSilenceMilliseconds + spread
+        guard let leaderSuspected, let leader else { return false }
+        // Rule L3: from when there are both suspicion and silence.
+        let start = max(leaderSuspected, lastHeard + settings.suspicionSilenceMilliseconds)
+        return now >= start + settings.suspicionTurnMilliseconds * (turn(after: leader) + 1)
+    }
+
+    /// The voters learn of a killed process together: they campaign one after the other, or they would split the vote.
+    /// Each group has another order, so that what one node led is spread over the others.
+    private func turn(after leader: Replica) -> UInt64 {
+        let heirs = Set(configuration.voters + configuration.outgoing).subtracting([leader]).sorted()
+        guard let place = heirs.firstIndex(where: { $0.id == replica }) else { return UInt64(heirs.count) }
+        return (UInt64(place) + UInt64(group.raw)) % UInt64(heirs.count)
     }
 
     private mutating func tickLeader(now: Tick, walAge: UInt64, _ effects: inout RaftEffects) {

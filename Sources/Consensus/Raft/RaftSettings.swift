@@ -9,6 +9,9 @@ package struct RaftSettings: Hashable, Sendable {
     package var electionMaxMilliseconds: UInt64 = 2_000
     /// Silence of a leader that gossip suspects, after which a voter campaigns early (rule L3).
     package var suspicionSilenceMilliseconds: UInt64 = 300
+    /// From suspicion and silence to the campaign of the first in turn, and from each to the next: the others have come
+    /// to suspect too, or have voted.
+    package var suspicionTurnMilliseconds: UInt64 = 100
     /// How long a leader refuses proposals for the sake of an heir: until it has the whole log, and again until it has
     /// taken over. An heir that was just killed must not stop the group for an election timeout, as it would by the
     /// thesis (section 3.10); one that comes later than this still wins its election.

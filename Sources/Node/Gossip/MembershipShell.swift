@@ -102,6 +102,11 @@ package actor MembershipShell {
         loop.execute { answer(self.assumeIsolated { $0.handleExchange(bytes) }) }
     }
 
+    /// The TCP link to a member broke. From any thread.
+    package nonisolated func linkBroken(to node: NodeID) {
+        loop.execute { self.assumeIsolated { $0.carryOut($0.machine.linkBroken(to: node, now: .now)) } }
+    }
+
     /// Says goodbye to everybody. The news spreads for about half a second: `stop` after that.
     package func leave() {
         carryOut(machine.leave(now: .now))

@@ -138,7 +138,7 @@ actor ShardActor {
         case .memberErased(let group, let request, let result):
             memberErased(request, result, group: group)
         case .metadata(let metadata): adopt(metadata)
-        case .suspicion(let node, let isSuspect): raft.suspect(node: node, isSuspect)
+        case .suspicion(let node, let isSuspect): raft.suspect(node: node, isSuspect, now: clock.tick())
         case .leaderChanged(let group): leaderChanged(of: group)
         case .peerLost(let node): peerLost(node)
         case .removed(let group): removed(group)
