@@ -42,15 +42,14 @@ extension SWIM {
         beginProbe(now: now, &orders)
     }
 
-    /// The TCP link to a member broke: it is the next to be probed, and at once when no probe waits for its answer. All
-    /// who had a link to a killed process so suspect it after one probe's time, not when its turn comes (SWIM, section
-    /// 4.3: up to a round later). A hint only: the probe decides, and a link that breaks again and again is worth one
-    /// probe a round, so that the others keep their turns.
+    /// The TCP link to a member broke: it is the next to be probed, and at once when no probe waits for its answer. Those
+    /// who had a link to a killed process so suspect it after one probe's time, or two, not when its turn comes (SWIM,
+    /// section 4.3: up to two rounds later). A hint only: the probe decides, and a link that breaks again and again is
+    /// worth one more probe a round, so that the others keep their turns, and it its own.
     package mutating func linkBroken(to node: NodeID, now: Tick) -> [SWIMDirective] {
         guard isStarted, own.status == .alive, members[node]?.record.status == .alive else { return [] }
         if let probe, probe.node == node && !probe.isAnswered { return [] }
         guard hurried.insert(node).inserted else { return [] }
-        probeOrder.removeAll { $0 == node }
         probeOrder.append(node)
         var orders: [SWIMDirective] = []
         if probe?.isAnswered != false {

@@ -9,7 +9,7 @@ extension NodeAdmin {
     func content(of number: Int) async -> ContentHashView? {
         guard let parts = joined else { return nil }
         let group = GroupID(PartitionID(UInt32(number)))
-        let reports = await parts.shardReports(applied: true)
+        let reports = await parts.shardReports(applied: [group])
         guard let replica = reports.flatMap(\.replicas).first(where: { $0.group == group }) else {
             return nil
         }

@@ -109,7 +109,7 @@ final class NodeAdmin: AdminSource {
     private func moves(_ metadata: ClusterMetadata, _ parts: NodeParts) async -> [MoveView] {
         guard metadata.partitions.contains(where: { $0.move != nil }) else { return [] }
         // Asked for several times a second while something moves: nobody's state is applied for it.
-        let reports = await replicaReports(parts, applied: false)
+        let reports = await replicaReports(parts, applied: [])
         return metadata.partitions.enumerated().compactMap { index, assignment in
             guard let move = assignment.move else { return nil }
             let group = GroupID(PartitionID(UInt32(index)))
@@ -150,14 +150,18 @@ final class NodeAdmin: AdminSource {
     func partitions(from first: Int, limit: Int) async -> [PartitionView] {
         guard let parts = joined else { return [] }
         let metadata = parts.state.metadata
-        let reports = await replicaReports(parts, applied: true)
-        return metadata.partitions.indices.dropFirst(first).prefix(limit).map { index in
+        let wanted = metadata.partitions.indices.dropFirst(first).prefix(limit)
+        let reports = await replicaReports(
+            parts, applied: Set(wanted.map { GroupID(PartitionID(UInt32($0))) }))
+        return wanted.map { index in
             let partition = PartitionID(UInt32(index))
             return view(partition, metadata.partitions[index], reports[GroupID(partition)], parts)
         }
     }
 
-    private func replicaReports(_ parts: NodeParts, applied: Bool) async -> [GroupID: ShardReport.Replica] {
+    private func replicaReports(_ parts: NodeParts, applied: Set<GroupID>) async -> [GroupID: ShardReport
+        .Replica]
+    {
         let reports = await parts.shardReports(applied: applied)
         return Dictionary(reports.flatMap(\.replicas).map { ($0.group, $0) }) { first, _ in first }
     }

@@ -32,9 +32,9 @@ struct NodeParts: Sendable {
     /// `nil` when no provider is set up.
     let push: PushService?
 
-    /// One report per shard, in their order. `applied`: followers apply what they have gathered first, so that each
-    /// replica's state is as far as its log is known to be committed.
-    func shardReports(applied: Bool = false) async -> [ShardReport] {
+    /// One report per shard, in their order. Followers of the groups in `applied` apply first what they have gathered, so
+    /// that their states are as far as their logs are known to be committed.
+    func shardReports(applied: Set<GroupID> = []) async -> [ShardReport] {
         var reports: [ShardReport] = []
         for mailbox in ports.shards {
             let report = await withCheckedContinuation { continuation in

@@ -205,6 +205,29 @@ struct RaftElectionTests {
         }
     }
 
+    /// Only the one with the longer log can win, and the other, which must vote for it, hears of the death when it has
+    /// already asked.
+    @Test func ruleL3_whoSuspectsLateIsAskedAgain() {
+        for (ahead, behind) in [(2, 3), (3, 2)] {
+            var cluster = Cluster(voters: [1, 2, 3])
+            cluster.elect(1)
+            cluster.isolate(behind)
+            cluster.propose(7, on: 1)
+            cluster.crash(1)
+            cluster.heal()
+            cluster.advance(320)
+            let suspect = Cluster.node(1)
+            for (number, delay) in [(ahead, 260), (behind, 0)] as [(Int, UInt64)] {
+                let now = cluster.now
+                cluster.on(number) { $0.suspect(node: suspect, true, now: now) }
+                cluster.advance(delay)
+            }
+            #expect(cluster.leaders.isEmpty)
+            cluster.advance(380)
+            #expect(cluster.leaders == [ahead], "silent for 0.96 s: no election timeout has passed")
+        }
+    }
+
     @Test func ruleL4_aLeaderWhoseDiskStandsStillStepsDown() {
         var cluster = Cluster(voters: [1, 2, 3])
         cluster.elect(1)

@@ -8,29 +8,45 @@ extension RaftGroup {
         if isDiverged { return }
         if role == .leader {
             tickLeader(now: now, walAge: walAge, &effects)
-        } else if shouldCampaign(leaderSuspected, now) && walAge < settings.electionMinMilliseconds {
-            campaign(isTransfer: false, now: now, &effects)
+        } else if walAge < settings.electionMinMilliseconds {
+            if isElectionDue(now) {
+                campaign(isTransfer: false, now: now, &effects)
+            } else if mayHasten(leaderSuspected, now) {
+                campaign(isTransfer: false, now: now, &effects)
+                // Whoever does not suspect yet gives no answer: asked again when all had their turn.
+                let turns = UInt64(configuration.voters.count + 1)
+                if role == .preCandidate {
+                    electionTimeout = min(electionTimeout, settings.suspicionTurnMilliseconds * turns)
+                }
+            }
         }
     }
 
-    private func shouldCampaign(_ leaderSuspected: Tick?, _ now: Tick) -> Bool {
-        let silence = now.since(timerStart)
-        if silence >= electionTimeout { return true }
-        if role != .follower { return false }
+    private func isElectionDue(_ now: Tick) -> Bool {
+        if now.since(timerStart) >= electionTimeout { return true }
         // Nobody to wait for.
-        if configuration.voters.count == 1 && configuration.hasQuorum({ $0 == replica }) { return true }
-        guard let leaderSuspected, let leader else { return false }
-        // Rule L3: from when there are both suspicion and silence.
+        return role == .follower && configuration.voters.count == 1
+            && configuration.hasQuorum { $0 == replica }
+    }
+
+    /// Rule L3.
+    private func mayHasten(_ leaderSuspected: Tick?, _ now: Tick) -> Bool {
+        guard role == .follower, let leaderSuspected, let leader else { return false }
+        // From when there are both suspicion and silence; the others come to suspect before the first turn.
         let start = max(leaderSuspected, lastHeard + settings.suspicionSilenceMilliseconds)
-        return now >= start + settings.suspicionTurnMilliseconds * (turn(after: leader) + 1)
+        let first = start + settings.suspicionTurnMilliseconds
+        return now >= first && now >= first + settings.suspicionTurnMilliseconds * turn(after: leader)
     }
 
     /// The voters learn of a killed process together: they campaign one after the other, or they would split the vote.
-    /// Each group has another order, so that what one node led is spread over the others.
+    /// Each group has another order, so that what one node led is spread over the others, and over their loops, to which
+    /// the groups are dealt by their numbers.
     private func turn(after leader: Replica) -> UInt64 {
         let heirs = Set(configuration.voters + configuration.outgoing).subtracting([leader]).sorted()
         guard let place = heirs.firstIndex(where: { $0.id == replica }) else { return UInt64(heirs.count) }
-        return (UInt64(place) + UInt64(group.raw)) % UInt64(heirs.count)
+        // Fibonacci hashing (Knuth, volume 3, section 6.4).
+        let mixed = (UInt64(group.raw) &* 0x9E37_79B9_7F4A_7C15) >> 48
+        return (UInt64(place) + mixed) % UInt64(heirs.count)
     }
 
     private mutating func tickLeader(now: Tick, walAge: UInt64, _ effects: inout RaftEffects) {

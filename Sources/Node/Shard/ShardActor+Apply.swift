@@ -44,8 +44,8 @@ extension ShardActor {
     }
 
     /// Whoever asks how far the replicas have come is told of what they have, not of what they let gather.
-    func applyGathered() {
-        let gathered = groups.keys.filter { raft.applyNow(group: $0) }
+    func applyGathered(_ wanted: Set<GroupID>) {
+        let gathered = wanted.filter { groups[$0] != nil && raft.applyNow(group: $0) }
         if !gathered.isEmpty { pump() }
     }
 

@@ -138,7 +138,7 @@ actor ShardActor {
         case .memberErased(let group, let request, let result):
             memberErased(request, result, group: group)
         case .metadata(let metadata): adopt(metadata)
-        case .suspicion(let node, let isSuspect): raft.suspect(node: node, isSuspect, now: clock.tick())
+        case .suspicion(let node, let isSuspect): raft.suspect(node: node, isSuspect, now: now)
         case .leaderChanged(let group): leaderChanged(of: group)
         case .peerLost(let node): peerLost(node)
         case .removed(let group): removed(group)
@@ -156,7 +156,7 @@ actor ShardActor {
         case .transfer(let group, let node): _ = raft.transferLeadership(group: group, to: node)
         case .pushed(let result, let group, let term): pushed(result, group: group, term: term)
         case .report(let applied, let answer):
-            if applied { applyGathered() }
+            applyGathered(applied)
             answer(report())
         case .staleRead(let origin, let group, let query): serveStale(query, group: group, origin: origin)
         }

@@ -48,7 +48,7 @@ enum ShardInput: Sendable {
     case transfer(GroupID, to: NodeID)
     /// A push job of a led partition has ended.
     case pushed(PushJobResult, GroupID, Term)
-    case report(applied: Bool, @Sendable (ShardReport) -> Void)
+    case report(applied: Set<GroupID>, @Sendable (ShardReport) -> Void)
     /// A read of this node's own replica, whoever leads; outside the order of requests.
     case staleRead(RequestOrigin, GroupID, HistoryQuery)
 }
