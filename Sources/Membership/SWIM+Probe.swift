@@ -12,6 +12,10 @@ struct Probe: Sendable {
     let ackDeadline: Tick
     var isIndirect = false
     var isAnswered = false
+    /// In this round the link to the member broke.
+    var isHurried = false
+    /// Since then its peer port has refused a connection.
+    var isPortClosed = false
     var nacksExpected = 0
     var nacks = 0
 }
@@ -34,8 +38,9 @@ struct Relay: Sendable {
 extension SWIM {
     /// Moves the probe in flight on, and begins the next when its time has come.
     mutating func advanceProbe(now: Tick, _ orders: inout [SWIMDirective]) {
-        if let current = probe, !current.isAnswered, !current.isIndirect, now >= current.ackDeadline {
-            askOthers(current, now: now, &orders)
+        if let current = probe, !current.isAnswered, now >= current.ackDeadline {
+            if current.isPortClosed { return concludeProbe(now: now, &orders) }
+            if !current.isIndirect { askOthers(current, now: now, &orders) }
         }
         guard now >= nextProbe else { return }
         concludeProbe(now: now, &orders)
@@ -48,14 +53,29 @@ extension SWIM {
     /// worth one more probe a round, so that the others keep their turns, and it its own.
     package mutating func linkBroken(to node: NodeID, now: Tick) -> [SWIMDirective] {
         guard isStarted, own.status == .alive, members[node]?.record.status == .alive else { return [] }
-        if let probe, probe.node == node && !probe.isAnswered { return [] }
-        guard hurried.insert(node).inserted else { return [] }
+        let isNew = hurried.insert(node).inserted
+        if let current = probe, current.node == node && !current.isAnswered {
+            probe?.isHurried = true
+            return []
+        }
+        guard isNew else { return [] }
         probeOrder.append(node)
         var orders: [SWIMDirective] = []
         if probe?.isAnswered != false {
             nextProbe = now
             advanceProbe(now: now, &orders)
         }
+        return orders
+    }
+
+    /// The member's peer port refused a connection after the link broke: its host answers, so the way there is open, and no
+    /// process listens. Then nobody else need be asked: the time of a direct ack is enough. Without a broken link, or
+    /// where an ack comes, it says nothing (a port that is closed to some is not a process that is gone).
+    package mutating func portRefused(by node: NodeID, now: Tick) -> [SWIMDirective] {
+        guard let current = probe, current.node == node, current.isHurried else { return [] }
+        probe?.isPortClosed = true
+        var orders: [SWIMDirective] = []
+        advanceProbe(now: now, &orders)
         return orders
     }
 
@@ -125,7 +145,8 @@ extension SWIM {
         let current = Probe(
             node: target.record.node, incarnation: target.record.incarnation, sequence: takeSequence(),
             sentAt: now,
-            ackDeadline: now + settings.ackMilliseconds * health.multiplier)
+            ackDeadline: now + settings.ackMilliseconds * health.multiplier,
+            isHurried: hurried.contains(target.record.node))
         probe = current
         counters.probes += 1
         let ping = packed(.ping(sequence: current.sequence, target: current.node), first: opinion(of: target))

@@ -13,6 +13,7 @@ final class NodeLinks: PeerTransportDelegate {
     private let logger: Logger
     private let gossip: @Sendable ([UInt8], @escaping @Sendable ([UInt8]?) -> Void) -> Void
     private let linkIsBroken: @Sendable (NodeID) -> Void
+    private let portIsClosed: @Sendable (NodeID) -> Void
     /// Sessions of this node may have to register again with leaders behind the link.
     private let linkIsBack: @Sendable () -> Void
     private let forward: @Sendable (ControlRequest, @escaping @Sendable (ControlAnswer) -> Void) -> Void
@@ -23,12 +24,15 @@ final class NodeLinks: PeerTransportDelegate {
     ///   - gossip: answers a full sync.
     ///   - forward: takes a question for group 0 to its leader when that is another node.
     ///   - linkIsBroken: gossip is to see whether that node is still there.
+    ///   - portIsClosed: gossip may take it that no process is there.
     init(
         ports: NodePorts, state: NodeState, logger: Logger, handover: PartitionHandover, fence: Fence,
         gossip: @escaping @Sendable ([UInt8], @escaping @Sendable ([UInt8]?) -> Void) -> Void,
         forward: @escaping @Sendable (ControlRequest, @escaping @Sendable (ControlAnswer) -> Void) -> Void,
-        linkIsBack: @escaping @Sendable () -> Void, linkIsBroken: @escaping @Sendable (NodeID) -> Void
+        linkIsBack: @escaping @Sendable () -> Void, linkIsBroken: @escaping @Sendable (NodeID) -> Void,
+        portIsClosed: @escaping @Sendable (NodeID) -> Void
     ) {
+        self.portIsClosed = portIsClosed
         self.linkIsBroken = linkIsBroken
         self.linkIsBack = linkIsBack
         self.ports = ports
@@ -157,6 +161,8 @@ final class NodeLinks: PeerTransportDelegate {
         linkIsBroken(node)
         logger.debug("peer link closed", metadata: ["peer.node": "\(node)"])
     }
+
+    func portRefused(by node: NodeID) { portIsClosed(node) }
 
     func isRemoved(_ node: NodeID) -> Bool { state.metadata.members[node]?.state == .left }
 }

@@ -63,7 +63,8 @@ struct NodePeers {
             ports: ports, state: state, logger: logger, handover: handover, fence: fence,
             gossip: { bytes, answer in gossip.handleExchange(bytes, answer: answer) },
             forward: Forwarder(ports: ports, roster: roster, transport: transport, loop: loop).take,
-            linkIsBack: linkIsBack, linkIsBroken: { gossip.linkBroken(to: $0) })
+            linkIsBack: linkIsBack, linkIsBroken: { gossip.linkBroken(to: $0) },
+            portIsClosed: { gossip.portRefused(by: $0) })
         transport.setDelegate(links)
         do {
             try await transport.listen(

@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
@@ -144,9 +145,17 @@ extension PeerLink {
             .whenComplete { result in
                 switch result {
                 case .success(let channel): self.connected(channel, attempt: attempt)
-                case .failure: self.end(attempt)
+                case .failure(let error):
+                    if Self.isRefused(error) { self.transport.delegate?.portRefused(by: self.node) }
+                    self.end(attempt)
                 }
             }
+    }
+
+    /// By all addresses that the name has.
+    private static func isRefused(_ error: any Error) -> Bool {
+        let errors = (error as? NIOConnectionError)?.connectionErrors.map(\.error) ?? [error]
+        return !errors.isEmpty && errors.allSatisfy { ($0 as? IOError)?.errnoCode == ECONNREFUSED }
     }
 
     private func prepare(_ channel: any Channel, attempt: UInt64) throws {

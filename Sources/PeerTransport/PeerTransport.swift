@@ -16,6 +16,8 @@ package protocol PeerTransportDelegate: AnyObject, Sendable {
     /// Frames sent before this moment may be lost.
     func linkOpened(to node: NodeID)
     func linkClosed(to node: NodeID)
+    /// Its host refused the connection: nothing listens at its port.
+    func portRefused(by node: NodeID)
     /// A peer does not let this node in.
     func refused(by node: NodeID, _ refusal: HandshakeRefusal)
     /// True for a node that the cluster's metadata calls left or dead for ever.

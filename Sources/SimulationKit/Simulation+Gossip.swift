@@ -30,6 +30,11 @@ extension Simulation {
         carryOut(orders, of: node)
     }
 
+    func portRefused(by other: NodeID, on node: SimulatedNode) {
+        guard let orders = node.swim?.portRefused(by: other, now: tick) else { return }
+        carryOut(orders, of: node)
+    }
+
     private func carryOut(_ orders: [SWIMDirective], of node: SimulatedNode) {
         for order in orders {
             switch order {

@@ -129,8 +129,12 @@ extension Simulation {
         for number in node.peers.sorted() where number != node.number {
             let link = SimulatedNetwork.Link(from: node.number, to: number)
             let other = self.node(number)
-            guard !network.isOpen(link), other.isRunning, other.swim != nil,
-                network.areConnected(node.host, other.host),
+            guard !network.isOpen(link), network.areConnected(node.host, other.host) else { continue }
+            if !other.isUp {
+                portRefused(by: other.id, on: node)
+                continue
+            }
+            guard other.isRunning, other.swim != nil,
                 other.metadata.members[node.id]?.state != .left
             else { continue }
             if let refusal = other.identity.boots.admit(node.id, node.stamp, isHeard: false) {

@@ -147,6 +147,43 @@ import Wire
         #expect(later.changes == [Change(id(4), .suspect, was: .alive)])
     }
 
+    @Test("where the port is closed too, the time of a direct ack is enough")
+    func closedPort() {
+        for isBroken in [true, false] {
+            var machine = Self.machine(knowing: 1)
+            var orders: [SWIMDirective] = []
+            var pinged: UInt64 = 10
+            if isBroken {
+                orders += machine.linkBroken(to: id(2), now: Tick(pinged))
+            } else {
+                // In its turn.
+                while orders.pings.isEmpty {
+                    pinged += 10
+                    orders += machine.tick(now: Tick(pinged))
+                }
+            }
+            #expect(orders.pings.map(\.target) == [id(2)])
+            #expect(machine.portRefused(by: id(2), now: Tick(pinged + 100)).changes.isEmpty)
+            #expect(machine.tick(now: Tick(pinged + 190)).changes.isEmpty)
+            let changes = machine.tick(now: Tick(pinged + 200)).changes
+            #expect(changes == (isBroken ? [Change(id(2), .suspect, was: .alive)] : []))
+        }
+    }
+
+    @Test("a closed port is no death: an ack counts")
+    func closedPortOfTheLiving() {
+        var machine = Self.machine(knowing: 1)
+        for ping in machine.linkBroken(to: id(2), now: Tick(10)).pings {
+            let ack = GossipDatagram(
+                sender: id(2), body: .ack(sequence: ping.sequence, subject: id(2)))
+            _ = machine.datagramReceived(ack, from: address(id(2)), now: Tick(20))
+        }
+        #expect(machine.portRefused(by: id(2), now: Tick(110)).isEmpty)
+        for now in stride(from: 150, through: 400, by: 50) as StrideThrough<UInt64> {
+            #expect(machine.tick(now: Tick(now)).changes.isEmpty)
+        }
+    }
+
     @Test("a link that keeps breaking is worth one probe a round, and a probe in flight is waited for")
     func flappingLink() {
         var machine = Self.machine(knowing: 6)

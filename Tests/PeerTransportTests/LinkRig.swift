@@ -20,6 +20,7 @@ final class Reports: PeerTransportDelegate {
     private let stream: AsyncStream<LinkReport>
     private let sink: AsyncStream<LinkReport>.Continuation
     private let log = NIOLockedValueBox<[LinkReport]>([])
+    private let closedPorts = AsyncStream<NodeID>.makeStream()
     private let answers: Bool
 
     /// - Parameter answers: whether questions get their answer or silence.
@@ -33,6 +34,12 @@ final class Reports: PeerTransportDelegate {
 
     func next() async -> LinkReport? {
         var iterator = stream.makeAsyncIterator()
+        return await iterator.next()
+    }
+
+    /// The next dial that found nobody listening.
+    func nextClosedPort() async -> NodeID? {
+        var iterator = closedPorts.stream.makeAsyncIterator()
         return await iterator.next()
     }
 
@@ -64,6 +71,7 @@ final class Reports: PeerTransportDelegate {
 
     func linkOpened(to node: NodeID) { add(.opened(node)) }
     func linkClosed(to node: NodeID) { add(.closed(node)) }
+    func portRefused(by node: NodeID) { closedPorts.continuation.yield(node) }
     func refused(by node: NodeID, _ refusal: HandshakeRefusal) { add(.refused(node, refusal)) }
     func isRemoved(_ node: NodeID) -> Bool { false }
 }

@@ -107,6 +107,11 @@ package actor MembershipShell {
         loop.execute { self.assumeIsolated { $0.carryOut($0.machine.linkBroken(to: node, now: .now)) } }
     }
 
+    /// Nothing listens at a member's peer port. From any thread.
+    package nonisolated func portRefused(by node: NodeID) {
+        loop.execute { self.assumeIsolated { $0.carryOut($0.machine.portRefused(by: node, now: .now)) } }
+    }
+
     /// Says goodbye to everybody. The news spreads for about half a second: `stop` after that.
     package func leave() {
         carryOut(machine.leave(now: .now))
