@@ -39,7 +39,14 @@ extension SWIM {
     /// Moves the probe in flight on, and begins the next when its time has come.
     mutating func advanceProbe(now: Tick, _ orders: inout [SWIMDirective]) {
         if let current = probe, !current.isAnswered, now >= current.ackDeadline {
-            if current.isPortClosed { return concludeProbe(now: now, &orders) }
+            if current.isPortClosed {
+                concludeProbe(now: now, &orders)
+                // Others whose link broke need not wait for the rest of this one's time.
+                if let next = probeOrder.last, hurried[next] != nil, next != current.node {
+                    beginProbe(now: now, &orders)
+                }
+                return
+            }
             if !current.isIndirect { askOthers(current, now: now, &orders) }
         }
         guard now >= nextProbe else { return }
@@ -53,7 +60,7 @@ extension SWIM {
     /// worth one more probe a round, so that the others keep their turns, and it its own.
     package mutating func linkBroken(to node: NodeID, now: Tick) -> [SWIMDirective] {
         guard isStarted, own.status == .alive, members[node]?.record.status == .alive else { return [] }
-        let isNew = hurried.insert(node).inserted
+        let isNew = hurried.updateValue(false, forKey: node) == nil
         if let current = probe, current.node == node && !current.isAnswered {
             probe?.isHurried = true
             return []
@@ -68,10 +75,12 @@ extension SWIM {
         return orders
     }
 
-    /// The member's peer port refused a connection after the link broke: its host answers, so the way there is open, and no
-    /// process listens. Then nobody else need be asked: the time of a direct ack is enough. Without a broken link, or
-    /// where an ack comes, it says nothing (a port that is closed to some is not a process that is gone).
+    /// The member's peer port refused a connection after the link broke: most likely its host answers, so that the way there
+    /// is open, and no process listens. Then nobody else need be asked: the time of a direct ack is enough. Without a
+    /// broken link, or where an ack comes, it says nothing (a port may be closed to some only).
     package mutating func portRefused(by node: NodeID, now: Tick) -> [SWIMDirective] {
+        guard hurried[node] != nil else { return [] }
+        hurried[node] = true
         guard let current = probe, current.node == node, current.isHurried else { return [] }
         probe?.isPortClosed = true
         var orders: [SWIMDirective] = []
@@ -146,7 +155,8 @@ extension SWIM {
             node: target.record.node, incarnation: target.record.incarnation, sequence: takeSequence(),
             sentAt: now,
             ackDeadline: now + settings.ackMilliseconds * health.multiplier,
-            isHurried: hurried.contains(target.record.node))
+            isHurried: hurried[target.record.node] != nil,
+            isPortClosed: hurried[target.record.node] == true)
         probe = current
         counters.probes += 1
         let ping = packed(.ping(sequence: current.sequence, target: current.node), first: opinion(of: target))
@@ -160,7 +170,7 @@ extension SWIM {
                 if let member = members[id], member.record.status.isPresent { return member }
             }
             probeOrder = members.present.map(\.record.node).shuffled(using: &generator)
-            hurried = []
+            hurried = [:]
         }
         return nil
     }
@@ -190,8 +200,8 @@ extension SWIM {
         // Meanwhile it refuted, or came back elsewhere: a newer word than this silence.
         guard members[finished.node]?.record.incarnation == finished.incarnation else { return }
         counters.probeFailures += 1
-        // Missing nacks say that this node hears too little; with nobody to ask it cannot tell.
-        health.worsen(by: max(0, finished.nacksExpected - finished.nacks))
+        // Missing nacks say that this node hears too little; with nobody to ask, or no time for it, it cannot tell.
+        if !finished.isPortClosed { health.worsen(by: max(0, finished.nacksExpected - finished.nacks)) }
         accuse(finished.node, now: now, &orders)
     }
 }

@@ -28,8 +28,9 @@ package struct SWIM: Sendable {
 
     var probe: Probe?
     var probeOrder: [NodeID] = []
-    /// Members that were probed out of turn in this round.
-    var hurried: Set<NodeID> = []
+    /// Members whose link broke in this round, and whether their port has refused a connection since: they are probed
+    /// once out of turn.
+    var hurried: [NodeID: Bool] = [:]
     var nextProbe: Tick = .zero
     var relays: [Relay] = []
     var nextSequence: UInt32

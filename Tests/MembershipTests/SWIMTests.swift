@@ -170,6 +170,32 @@ import Wire
         }
     }
 
+    @Test("of two that die together the second waits for the first one's ack only")
+    func closedPorts() {
+        var machine = Self.machine(knowing: 6)
+        var orders =
+            machine.linkBroken(to: id(4), now: Tick(10)) + machine.linkBroken(to: id(5), now: Tick(10))
+        for member in [4, 5] { orders += machine.portRefused(by: id(member), now: Tick(110)) }
+        for now in stride(from: 150, through: 450, by: 50) as StrideThrough<UInt64> {
+            orders += machine.tick(now: Tick(now))
+        }
+        #expect(orders.changes == [4, 5].map { Change(id($0), .suspect, was: .alive) })
+        #expect(machine.localHealthMultiplier == 1)
+    }
+
+    @Test("a port that is found closed when others were asked already says nothing of this node's own health")
+    func closedPortLate() {
+        var machine = Self.machine(knowing: 6)
+        var orders = machine.linkBroken(to: id(4), now: Tick(10))
+        for now in stride(from: 50, through: 250, by: 50) as StrideThrough<UInt64> {
+            orders += machine.tick(now: Tick(now))
+        }
+        #expect(machine.counters.indirectProbes == 1)
+        orders += machine.portRefused(by: id(4), now: Tick(300))
+        #expect(orders.changes == [Change(id(4), .suspect, was: .alive)])
+        #expect(machine.localHealthMultiplier == 1)
+    }
+
     @Test("a closed port is no death: an ack counts")
     func closedPortOfTheLiving() {
         var machine = Self.machine(knowing: 1)

@@ -91,6 +91,8 @@ extension RaftGroup {
         if leader != sender {
             leader = sender
             needsFlush = true
+            // The haste of a campaign that failed is over (rule L2).
+            electionTimeout = max(electionTimeout, settings.electionMinMilliseconds)
         }
         timerStart = now
         lastHeard = now
