@@ -79,14 +79,19 @@ final class InvariantChecker {
     }
 
     /// I1: one leader per term. I3: it has everything that was committed in earlier terms.
-    func elected(_ replica: ReplicaID, group: GroupID, term: Term, termAt: (LogIndex) -> Term?) {
+    ///
+    /// - Parameter firstIndex: of its log. What is before the compaction point in front of it was compared when it was
+    ///   applied (I4).
+    func elected(
+        _ replica: ReplicaID, group: GroupID, term: Term, firstIndex: LogIndex, termAt: (LogIndex) -> Term?
+    ) {
         let key = TermKey(group: group, term: term)
         if let other = leaders[key], other != replica {
             fail("group \(group): \(other) and \(replica) both lead term \(term) (I1)")
         }
         leaders[key] = replica
         guard let last = committed[group]?.last(where: { $0.term < term }) else { return }
-        if termAt(last.entry.index) != last.entry.term {
+        if last.entry.index.next >= firstIndex && termAt(last.entry.index) != last.entry.term {
             fail(
                 "group \(group): \(replica) leads term \(term) without the committed entry "
                     + "\(last.entry.index) of term \(last.entry.term) (I3)")

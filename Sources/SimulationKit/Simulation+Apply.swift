@@ -112,7 +112,9 @@ extension Simulation {
         guard change.isLeader, !wasLeader || isNewTerm, let status = node.raft.status(of: change.group) else {
             return
         }
-        checker.elected(status.replica, group: change.group, term: change.term) {
+        checker.elected(
+            status.replica, group: change.group, term: change.term, firstIndex: status.firstIndex
+        ) {
             node.raft.entryTerm(of: change.group, at: $0)
         }
         if change.group == .metadata { announce(.metadata, term: change.term, on: node) }

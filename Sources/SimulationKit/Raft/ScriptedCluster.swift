@@ -175,7 +175,10 @@ final class ScriptedCluster {
         for (_, messages) in output.messages { for message in messages { checker.sent(message) } }
         for change in output.leadership where change.isLeader {
             let raft = members[number]?.raft
-            checker.elected(Self.replica(number).id, group: Self.group, term: change.term) {
+            checker.elected(
+                Self.replica(number).id, group: Self.group, term: change.term,
+                firstIndex: raft?.status(of: Self.group)?.firstIndex ?? .zero
+            ) {
                 raft?.entryTerm(of: Self.group, at: $0)
             }
         }
