@@ -159,9 +159,9 @@ final class NodeAdmin: AdminSource {
         }
     }
 
-    private func replicaReports(_ parts: NodeParts, applied: Set<GroupID>) async -> [GroupID: ShardReport
-        .Replica]
-    {
+    private func replicaReports(
+        _ parts: NodeParts, applied: Set<GroupID>
+    ) async -> [GroupID: ShardReport.Replica] {
         let reports = await parts.shardReports(applied: applied)
         return Dictionary(reports.flatMap(\.replicas).map { ($0.group, $0) }) { first, _ in first }
     }

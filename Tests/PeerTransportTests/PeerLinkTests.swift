@@ -22,18 +22,6 @@ struct PeerLinkTests {
         }
     }
 
-    @Test func aPortAtWhichNobodyListensIsTold() async throws {
-        try await LinkRig.run { rig in
-            let a = try await rig.listener(1)
-            let b = try await rig.listener(2)
-            a.transport.connect(to: b.node, at: b.address)
-            #expect(await a.reports.next() == .opened(b.node))
-            b.transport.stop()
-            #expect(await a.reports.next() == .closed(b.node))
-            #expect(await a.reports.nextClosedPort() == b.node)
-        }
-    }
-
     @Test func framesBeforeTheLinkIsOpenAreDropped() async throws {
         try await LinkRig.run { rig in
             let a = try await rig.listener(1)
@@ -114,7 +102,7 @@ struct PeerLinkTests {
         }
     }
 
-    @Test func aPeerThatGoesAwayClosesTheLink() async throws {
+    @Test func aPeerThatGoesAwayClosesTheLinkAndItsPort() async throws {
         try await LinkRig.run { rig in
             let a = try await rig.listener(1)
             let b = try await rig.listener(2)
@@ -123,6 +111,7 @@ struct PeerLinkTests {
             b.transport.stop()
             #expect(await a.reports.next() == .closed(b.node))
             #expect(!a.transport.isOpen(to: b.node))
+            #expect(await a.reports.nextClosedPort() == b.node)
         }
     }
 }
